@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * link_internal.h - what the four files of a link share
+ *
+ *   link.c        life, death, and what to wait for next
+ *   link_rx.c     received bytes -> messages, each with its fds
+ *   link_calls.c  requests in flight: ours (calls) and the peer's (tokens)
+ *   link_tx.c     messages -> bytes to send
+ *
+ * link_rx calls link_calls and link_tx; link_calls calls link_tx; all may call link_die().
+ */
+#ifndef VFIO_USER_LINK_INTERNAL_H
+#define VFIO_USER_LINK_INTERNAL_H
+
+#include "vfio_user/link.h"
+
+/**
+ * struct rx_fds - fds that came with bytes, waiting for their message to be handled
+ * @owner:   position in the stream of the message that they belong to
+ * @partial: 0, or the position of a half header that takes them over if, once whole, it turns out
+ *           to be of a message that may carry some. Until then @owner is not handled
+ */
+struct rx_fds {
+	uint64_t owner;
+	uint64_t partial;
+	struct link_fds fds;
+};
+
+/*
+ * Before a read every whole message has been handled, except behind an unsettled set. So one set
+ * may be here (of the message that is still incomplete, or that one unsettled), and the read
+ * settles it and brings another.
+ */
+#define RX_FDS_SETS 2
+
+/**
+ * struct link_rx - received bytes
+ * @buf, @cap: NULL and 0 until the first read
+ * @start, @end: the unhandled ones in it
+ * @pos:   position in the stream of the byte at @start
+ * @skip:  bytes of a body that nobody wants, still to be thrown away
+ * @quiet: reads since one last needed more than the first size
+ */
+struct link_rx {
+	uint8_t *buf;
+	size_t cap, start, end;
+	uint64_t pos;
+	size_t skip;
+	unsigned int quiet;
+	struct rx_fds sets[RX_FDS_SETS];
+	size_t n_sets;
+};
+
+enum tx_kind {
+	TX_REQUEST,
+	TX_REPLY,
+	TX_KINDS,
+};
+
+/**
+ * struct tx_chunk - whole messages, back to back; or one that has fds, alone
+ * @bytes_of: how many of @len are requests, how many replies
+ */
+struct tx_chunk {
+	struct tx_chunk *next;
+	size_t len, cap;
+	size_t bytes_of[TX_KINDS];
+	size_t n_fds;
+	int *fds;
+	uint8_t data[];
+};
+
+/**
+ * struct link_tx - what waits to be sent, oldest first
+ * @sent:   bytes of the first chunk that are with the kernel already
+ * @spare:  an empty chunk, so that question and answer need no malloc
+ * @queued: bytes in all chunks; those of a chunk count until it is sent whole
+ */
+struct link_tx {
+	struct tx_chunk *head, *tail;
+	struct tx_chunk *spare;
+	size_t sent;
+	size_t queued[TX_KINDS];
+};
+
+/**
+ * enum call_state - an id of ours
+ * CALL_FREE:    not in use; a reply to it ends the connection
+ * CALL_WAITING: the completion has not run
+ * CALL_LATE:    it has (timeout, cancel); the reply is dropped when it comes, and the id is free
+ */
+enum call_state {
+	CALL_FREE,
+	CALL_WAITING,
+	CALL_LATE,
+};
+
+struct call {
+	enum call_state state;
+	uint16_t command;
+	size_t reply_max;
+	size_t reply_fds_max;
+	uint64_t deadline_us;
+	link_completion *done;
+	void *opaque;
+	uint32_t next_free;
+};
+
+/* The id of all commands that want no reply. No call has it. */
+#define CALL_ID_POST UINT16_MAX
+#define CALL_NONE    UINT32_MAX
+
+/**
+ * struct link_calls - our requests; the index is the id
+ * @first_free, @last_free: the free ones, the one longest free first
+ * @n_waiting: in CALL_WAITING
+ * @next_deadline_us: none of these is due before
+ * @posts: commands without reply that the peer may still answer against the rules
+ */
+struct link_calls {
+	struct call *slots;
+	uint32_t n;
+	uint32_t first_free, last_free;
+	uint32_t n_waiting;
+	uint64_t next_deadline_us;
+	uint64_t posts;
+};
+
+/** struct served - a request of the peer's that has a token; 0: a free slot */
+struct served {
+	link_token token;
+	uint16_t id;
+	uint16_t command;
+	bool no_reply;
+	uint32_t next_free;
+};
+
+/** struct link_served - all slots are allocated with the link, so that a request cannot fail */
+struct link_served {
+	struct served *slots;
+	uint32_t n, n_used;
+	uint32_t first_free;
+	uint64_t serial; /* of the last token */
+};
+
+struct link_wants {
+	bool read, write;
+	uint64_t deadline_us;
+};
+
+/**
+ * struct link
+ * @handling: a message is being handled; whoever makes room for more only says so
+ * @driven:   depth of calls after which the owner looks at link_wants_*() by itself
+ * @told:     what it saw then
+ */
+struct link {
+	struct link_config config;
+	uint32_t max_size;
+	int error;
+	char reason[160];
+	bool handling;
+	unsigned int driven;
+	struct link_wants told;
+	struct link_rx rx;
+	struct link_tx tx;
+	struct link_calls calls;
+	struct link_served served;
+};
+
+/** link_die() - as link_kill(), with a formatted reason */
+void link_die(struct link *link, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** link_enter() - until link_leave() the owner need not be told of changes */
+void link_enter(struct link *link);
+void link_leave(struct link *link);
+
+/** link_changed() - the end of a call that may have changed what the owner waits for */
+void link_changed(struct link *link);
+
+/** link_close_fds() - those that nobody took */
+void link_close_fds(struct link_fds *fds);
+
+/** rx_handle() - every message that can be handled; no-op inside a callback of itself */
+void rx_handle(struct link *link);
+
+/** rx_blocked() - does a request wait for room among the outstanding or the queued? */
+bool rx_blocked(const struct link *link);
+
+void rx_drop_fds(struct link *link);
+void rx_free(struct link *link);
+
+/**
+ * tx_message() - queue a message
+ * @header: its size is filled in here
+ *
+ * Return: 0; -EMSGSIZE; -ENOMEM; errno of dup. Nothing was queued then.
+ */
+int tx_message(struct link *link, enum tx_kind kind, struct wire_header *header,
+	       const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds);
+
+void tx_free(struct link *link);
+
+/**
+ * enum call_verdict - what to do with a reply
+ * CALL_DELIVER: wait until it is whole, then call_deliver()
+ * CALL_DROP:    throw it away unread and say so with call_dropped()
+ * CALL_BROKEN:  the link is dead now
+ */
+enum call_verdict {
+	CALL_DELIVER,
+	CALL_DROP,
+	CALL_BROKEN,
+};
+
+/**
+ * call_judge() - by its header and number of fds, what is this reply?
+ * @ret_error: set if the verdict is CALL_DROP; for call_dropped()
+ */
+enum call_verdict call_judge(struct link *link, const struct wire_header *header, size_t n_fds,
+			     int *ret_error);
+
+/** call_deliver() - complete a call with its reply, and free its id */
+void call_deliver(struct link *link, uint16_t id, const void *payload, size_t len,
+		  struct link_fds *fds);
+
+/** call_dropped() - the reply to this id came and is gone; a waiting call fails with error */
+void call_dropped(struct link *link, uint16_t id, int error);
+
+/** call_reply_max() - the longest reply that was agreed to for this id; 0 if it is free */
+size_t call_reply_max(const struct link *link, uint16_t id);
+
+void calls_init(struct link *link);
+void calls_fail_all(struct link *link);
+void calls_free(struct link *link);
+
+int served_init(struct link *link, size_t n);
+bool served_full(const struct link *link);
+
+/** served_add() - a token for a request; there must be room */
+link_token served_add(struct link *link, const struct wire_request *request);
+
+/** served_refuse() - answer a command that broke its rule */
+void served_refuse(struct link *link, const struct wire_header *header, int error);
+void served_forget_all(struct link *link);
+void served_free(struct link *link);
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * link_tx.c - what a link has to say
+ *
+ * Messages are copied into chunks, small ones behind each other into the same, so that a batch of
+ * replies is one iovec and no allocation. A message that has fds gets a chunk and a sendmsg to
+ * itself: stock peers (QEMU, libvfio-user) look for fds only where they read a header, and a
+ * message glued behind could be taken for the owner.
+ *
+ * Bytes that were handed out by link_pending() do not move until link_sent() consumes them.
+ */
+#include "vfio_user/link_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CHUNK_SIZE ((1u << 16) - sizeof(struct tx_chunk))
+
+static void chunk_close_fds(struct tx_chunk *chunk)
+{
+	for (size_t i = 0; i < chunk->n_fds; i++)
+		close(chunk->fds[i]);
+	free(chunk->fds);
+	chunk->fds = NULL;
+	chunk->n_fds = 0;
+}
+
+static void chunk_free(struct tx_chunk *chunk)
+{
+	chunk_close_fds(chunk);
+	free(chunk);
+}
+
+static struct tx_chunk *chunk_new(size_t cap)
+{
+	struct tx_chunk *chunk = malloc(sizeof(*chunk) + cap);
+
+	if (chunk == NULL)
+		return NULL;
+	/* Not the data: it may be large, and is written before it is read. */
+	memset(chunk, 0, sizeof(*chunk));
+	chunk->cap = cap;
+	return chunk;
+}
+
+static int chunk_dup_fds(struct tx_chunk *chunk, const int *fds, size_t n)
+{
+	chunk->fds = calloc(n, sizeof(*chunk->fds));
+	if (chunk->fds == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		int fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+
+		if (fd < 0)
+			return -errno;
+		chunk->fds[chunk->n_fds++] = fd;
+	}
+	return 0;
+}
+
+static void chunk_append(struct tx_chunk *chunk, const void *data, size_t len)
+{
+	if (len > 0)
+		memcpy(chunk->data + chunk->len, data, len);
+	chunk->len += len;
+}
+
+static void tx_push(struct link_tx *tx, struct tx_chunk *chunk)
+{
+	chunk->next = NULL;
+	if (tx->tail != NULL)
+		tx->tail->next = chunk;
+	else
+		tx->head = chunk;
+	tx->tail = chunk;
+}
+
+/* The chunk that a message without fds goes into, in the queue already. */
+static struct tx_chunk *tx_room(struct link_tx *tx, size_t size)
+{
+	struct tx_chunk *chunk = tx->tail;
+
+	if (chunk != NULL && chunk->cap - chunk->len >= size)
+		return chunk;
+	if (tx->spare != NULL && size <= tx->spare->cap) {
+		chunk = tx->spare;
+		tx->spare = NULL;
+	} else {
+		chunk = chunk_new(size > CHUNK_SIZE ? size : CHUNK_SIZE);
+	}
+	if (chunk != NULL)
+		tx_push(tx, chunk);
+	return chunk;
+}
+
+/* A chunk of its own for a message with fds. It is full, so nothing gets behind it. */
+static int tx_room_fds(struct link_tx *tx, size_t size, const int *fds, size_t n_fds,
+		       struct tx_chunk **ret)
+{
+	struct tx_chunk *chunk = chunk_new(size);
+	int r;
+
+	if (chunk == NULL)
+		return -ENOMEM;
+	r = chunk_dup_fds(chunk, fds, n_fds);
+	if (r < 0) {
+		chunk_free(chunk);
+		return r;
+	}
+	tx_push(tx, chunk);
+	*ret = chunk;
+	return 0;
+}
+
+static int message_size(const struct iovec *iov, size_t n_iov, uint32_t *ret)
+{
+	uint32_t size = sizeof(struct wire_header);
+
+	for (size_t i = 0; i < n_iov; i++) {
+		if (iov[i].iov_len > UINT32_MAX - size)
+			return -EMSGSIZE;
+		size += (uint32_t)iov[i].iov_len;
+	}
+	*ret = size;
+	return 0;
+}
+
+int tx_message(struct link *link, enum tx_kind kind, struct wire_header *header,
+	       const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds)
+{
+	struct link_tx *tx = &link->tx;
+	struct tx_chunk *chunk;
+	uint32_t size;
+	int r;
+
+	r = n_fds > LINK_MAX_FDS ? -EMSGSIZE : message_size(iov, n_iov, &size);
+	if (r < 0)
+		return r;
+	if (n_fds > 0) {
+		r = tx_room_fds(tx, size, fds, n_fds, &chunk);
+		if (r < 0)
+			return r;
+	} else {
+		chunk = tx_room(tx, size);
+		if (chunk == NULL)
+			return -ENOMEM;
+	}
+	header->size = size;
+
+	chunk_append(chunk, header, sizeof(*header));
+	for (size_t i = 0; i < n_iov; i++)
+		chunk_append(chunk, iov[i].iov_base, iov[i].iov_len);
+	chunk->bytes_of[kind] += size;
+	tx->queued[kind] += size;
+	return 0;
+}
+
+size_t link_pending(struct link *link, struct iovec *iov, size_t max_iov, const int **ret_fds,
+		    size_t *ret_n_fds)
+{
+	struct link_tx *tx = &link->tx;
+	size_t skip = tx->sent;
+	size_t n = 0;
+
+	*ret_fds = NULL;
+	*ret_n_fds = 0;
+	for (struct tx_chunk *chunk = tx->head; chunk != NULL && n < max_iov; chunk = chunk->next) {
+		if (chunk->n_fds > 0 && n > 0)
+			break;
+		iov[n].iov_base = chunk->data + skip;
+		iov[n].iov_len = chunk->len - skip;
+		n++;
+		skip = 0;
+		if (chunk->n_fds > 0) {
+			*ret_fds = chunk->fds;
+			*ret_n_fds = chunk->n_fds;
+			break;
+		}
+	}
+	return n;
+}
+
+/* The first chunk is sent: keep it if it is of the usual size and there is no other. */
+static void tx_retire(struct link_tx *tx)
+{
+	struct tx_chunk *chunk = tx->head;
+
+	tx->head = chunk->next;
+	if (tx->head == NULL)
+		tx->tail = NULL;
+	tx->sent = 0;
+	for (size_t kind = 0; kind < TX_KINDS; kind++)
+		tx->queued[kind] -= chunk->bytes_of[kind];
+
+	if (tx->spare != NULL || chunk->cap != CHUNK_SIZE) {
+		chunk_free(chunk);
+		return;
+	}
+	chunk->len = 0;
+	memset(chunk->bytes_of, 0, sizeof(chunk->bytes_of));
+	tx->spare = chunk;
+}
+
+void link_sent(struct link *link, size_t n)
+{
+	struct link_tx *tx = &link->tx;
+
+	if (n == 0 || link->error != 0)
+		return;
+	link_enter(link);
+	while (n > 0) {
+		size_t left = tx->head->len - tx->sent;
+
+		/* With the first byte they are the kernel's too. */
+		chunk_close_fds(tx->head);
+		if (n < left) {
+			tx->sent += n;
+			break;
+		}
+		n -= left;
+		tx_retire(tx);
+	}
+	rx_handle(link);
+	link_leave(link);
+}
+
+void tx_free(struct link *link)
+{
+	struct link_tx *tx = &link->tx;
+
+	while (tx->head != NULL) {
+		struct tx_chunk *chunk = tx->head;
+
+		tx->head = chunk->next;
+		chunk_free(chunk);
+	}
+	free(tx->spare);
+	*tx = (struct link_tx) { 0 };
+}
