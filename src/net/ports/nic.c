@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nic.c - a port that is a virtio-net device on a vfio-user socket
+ *
+ *   listening socket --- accept ---> nic_conn (uv_poll) --- rig_conn_dispatch() ---> vnet
+ *                                                                                     |  vnet_run()
+ *   network <--- channel_send() ------------------------------------------------------+
+ *           ---- channel_peek(), _consume() ----------------------------------------->+
+ *
+ * Connections. The server serves one VMM and refuses others politely, which takes a message: so
+ * there may be several nic_conn, of which at most one is the VMM's. Each lives until
+ * rig_conn_dispatch() says that it is over.
+ *
+ * Rings. A kick, or a frame for the guest, wakes the NIC: it runs the rings and goes on in each
+ * turn of the loop (an idle handle) while frames move and for a window of time after the last one.
+ * Then it asks for kicks and sleeps. The window adapts as KVM's halt polling does: woken soon after
+ * it fell asleep, the NIC would have done better to wait a bit longer, and the window grows; woken
+ * late, the time was wasted and it shrinks, down to nothing. With QEMU a kick costs a round trip
+ * through its main loop, so up to POLL_MAX_NS of a core is well spent in a dialogue; it must not be
+ * more, as on a small host it is the guest's core.
+ *
+ * A kick only sets a flag: it is acknowledged first, and the rings are run when rig_conn_dispatch()
+ * has returned.
+ */
+#include "net/ports/nic.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sys/explain.h"
+#include "sys/log.h"
+#include "sys/sock.h"
+
+#define POLL_START_NS 50000u
+#define POLL_MAX_NS   200000u
+#define POLL_MIN_NS \
+	10000u /* a turn of the loop takes some microseconds: less than this is nothing */
+
+/* Until accept() is tried again when the process has no fds left. */
+#define ACCEPT_RETRY_MS 1000u
+
+struct nic_conn {
+	uv_poll_t poll;
+	struct nic *nic;
+	struct nic_conn *next;
+	struct rig_conn *conn; /* NULL: over, the handle is closing */
+	int armed;	       /* UV_ events that the handle waits for */
+};
+
+struct nic {
+	char *path;
+	uv_loop_t *loop;
+	struct sock_listener listener;
+	struct vnet *vnet;
+	struct channel *channel;
+	struct nic_conn *conns;
+	bool kicked; /* during rig_conn_dispatch() */
+	bool closing;
+
+	uv_poll_t accept;
+	uv_timer_t accept_retry;
+	uv_idle_t work; /* active: the rings are polled */
+	unsigned int open_handles;
+
+	uint64_t window_ns;
+	uint64_t worked_ns; /* when frames last moved, or it was woken */
+	uint64_t slept_ns;  /* when it last fell asleep */
+
+	struct log_limit peers, messages;
+};
+
+/* Running the rings */
+
+static uint64_t window_after_sleep(uint64_t window_ns, uint64_t asleep_ns)
+{
+	if (asleep_ns >= POLL_MAX_NS)
+		return window_ns / 2 < POLL_MIN_NS ? 0 : window_ns / 2;
+	if (window_ns < POLL_START_NS)
+		return POLL_START_NS;
+	return window_ns * 2 > POLL_MAX_NS ? POLL_MAX_NS : window_ns * 2;
+}
+
+static void on_work(uv_idle_t *work)
+{
+	struct nic *nic = work->data;
+	uint64_t now_ns;
+
+	if (vnet_run(nic->vnet)) {
+		nic->worked_ns = uv_hrtime();
+		return;
+	}
+	now_ns = uv_hrtime();
+	if (now_ns - nic->worked_ns < nic->window_ns)
+		return;
+	if (!vnet_sleep(nic->vnet))
+		return; /* work arrived meanwhile: the next turn finds it */
+	nic->slept_ns = now_ns;
+	uv_idle_stop(work);
+}
+
+static void nic_wake(struct nic *nic)
+{
+	if (!uv_is_active((uv_handle_t *)&nic->work)) {
+		nic->worked_ns = uv_hrtime();
+		nic->window_ns = window_after_sleep(nic->window_ns, nic->worked_ns - nic->slept_ns);
+		uv_idle_start(&nic->work, on_work);
+	}
+	on_work(&nic->work);
+}
+
+static void on_channel_ready(void *opaque)
+{
+	nic_wake(opaque);
+}
+
+static void on_channel_link(void *opaque, bool up)
+{
+	struct nic *nic = opaque;
+
+	vnet_set_link(nic->vnet, up);
+}
+
+static const struct channel_events channel_events = {
+	.ready = on_channel_ready,
+	.writable = on_channel_ready,
+	.link = on_channel_link,
+};
+
+/* What the device asks of its backend */
+
+static size_t backend_transmit(void *opaque, const struct frame *frames, size_t n)
+{
+	struct nic *nic = opaque;
+
+	return channel_send(nic->channel, frames, n);
+}
+
+static size_t backend_peek(void *opaque, struct frame *frames, size_t n)
+{
+	struct nic *nic = opaque;
+
+	return channel_peek(nic->channel, frames, n);
+}
+
+static void backend_consume(void *opaque, size_t n)
+{
+	struct nic *nic = opaque;
+
+	channel_consume(nic->channel, n);
+}
+
+static void backend_kicked(void *opaque)
+{
+	struct nic *nic = opaque;
+
+	nic->kicked = true;
+}
+
+static enum log_level log_level_of(enum rig_log_level level)
+{
+	switch (level) {
+	case RIG_LOG_ERROR:
+		return LOG_LEVEL_ERROR;
+	case RIG_LOG_WARNING:
+		return LOG_LEVEL_WARNING;
+	case RIG_LOG_INFO:
+		return LOG_LEVEL_INFO;
+	case RIG_LOG_DEBUG:
+		break;
+	}
+	return LOG_LEVEL_DEBUG;
+}
+
+static void backend_log(void *opaque, enum rig_log_level level, const char *message)
+{
+	struct nic *nic = opaque;
+
+	log_limited(&nic->messages, log_level_of(level), "nic %s: %s", nic->path, message);
+}
+
+static void backend_connected(void *opaque)
+{
+	struct nic *nic = opaque;
+
+	log_limited(&nic->peers, LOG_LEVEL_INFO, "nic %s: VMM connected", nic->path);
+	channel_set_link(nic->channel, true);
+}
+
+static void backend_disconnected(void *opaque, int error, const char *reason)
+{
+	struct nic *nic = opaque;
+
+	channel_set_link(nic->channel, false);
+	if (!nic->closing)
+		log_limited(&nic->peers, LOG_LEVEL_INFO, "nic %s: VMM gone: %s", nic->path,
+			    reason ? reason : strerror(-error));
+}
+
+static const struct vnet_backend_ops backend_ops = {
+	.transmit = backend_transmit,
+	.peek = backend_peek,
+	.consume = backend_consume,
+	.kicked = backend_kicked,
+	.log = backend_log,
+	.connected = backend_connected,
+	.disconnected = backend_disconnected,
+};
+
+/* Connections */
+
+static void conn_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+/* The handle lets go of the fd before the fd is closed. */
+static void conn_end(struct nic_conn *c)
+{
+	struct nic_conn **at = &c->nic->conns;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	uv_close((uv_handle_t *)&c->poll, conn_closed);
+	rig_conn_free(c->conn);
+	c->conn = NULL;
+}
+
+static void on_conn_event(uv_poll_t *poll, int status, int events);
+
+static void conn_arm(struct nic_conn *c)
+{
+	short wants = rig_conn_events(c->conn);
+	int events = (wants & POLLIN ? UV_READABLE : 0) | (wants & POLLOUT ? UV_WRITABLE : 0);
+
+	if (events == c->armed)
+		return;
+	c->armed = events;
+	if (events)
+		uv_poll_start(&c->poll, events, on_conn_event);
+	else
+		uv_poll_stop(&c->poll);
+}
+
+static void conn_wants_changed(void *opaque)
+{
+	conn_arm(opaque);
+}
+
+/* libuv reports an error on the fd as a status, and stops the handle. */
+static void on_conn_event(uv_poll_t *poll, int status, int events)
+{
+	struct nic_conn *c = poll->data;
+	struct nic *nic = c->nic;
+	short revents =
+		(short)((events & UV_READABLE ? POLLIN : 0) | (events & UV_WRITABLE ? POLLOUT : 0));
+
+	if (status < 0) {
+		c->armed = 0;
+		revents = POLLERR;
+	}
+	if (rig_conn_dispatch(c->conn, revents) < 0)
+		conn_end(c);
+	else
+		conn_arm(c);
+	if (nic->kicked) {
+		nic->kicked = false;
+		nic_wake(nic);
+	}
+}
+
+/* Return: 0, -errno: this one is lost, the fd closed */
+static int conn_new(struct nic *nic, int fd)
+{
+	struct rig_conn *conn;
+	struct nic_conn *c;
+	int r = rig_server_connect(vnet_server(nic->vnet), fd, &conn);
+
+	if (r < 0)
+		return r;
+	c = calloc(1, sizeof(*c));
+	if (!c) {
+		rig_conn_free(conn);
+		return -ENOMEM;
+	}
+	r = uv_poll_init(nic->loop, &c->poll, rig_conn_fd(conn));
+	if (r < 0) {
+		rig_conn_free(conn);
+		free(c);
+		return r;
+	}
+	c->poll.data = c;
+	c->nic = nic;
+	c->conn = conn;
+	c->next = nic->conns;
+	nic->conns = c;
+	rig_conn_set_wants_changed(conn, conn_wants_changed, c);
+	conn_arm(c);
+	return 0;
+}
+
+static void accept_start(struct nic *nic);
+
+static void on_accept_retry(uv_timer_t *timer)
+{
+	accept_start(timer->data);
+}
+
+/* One at a time: with more waiting the socket stays readable. */
+static void on_accept(uv_poll_t *poll, int status, int events)
+{
+	struct nic *nic = poll->data;
+	int fd = sock_accept(nic->listener.fd);
+	int r = fd < 0 ? fd : conn_new(nic, fd);
+
+	if (r >= 0 || fd == -EAGAIN)
+		return;
+	log_limited(&nic->peers, LOG_LEVEL_WARNING, "nic %s: a connection is lost: %s", nic->path,
+		    strerror(-r));
+	if (fd < 0) {
+		uv_poll_stop(poll);
+		uv_timer_start(&nic->accept_retry, on_accept_retry, ACCEPT_RETRY_MS, 0);
+	}
+}
+
+static void accept_start(struct nic *nic)
+{
+	uv_poll_start(&nic->accept, UV_READABLE, on_accept);
+}
+
+/* Making and ending */
+
+static int say(char **ret_error, int error, const char *path, const char *what)
+{
+	return explain(ret_error, error, "--nic %s: %s", path, what);
+}
+
+static int explain_listen(char **ret_error, int error, const char *path)
+{
+	switch (error) {
+	case -EADDRINUSE:
+		return say(ret_error, error, path,
+			   "another process serves it; stop that one or choose another path");
+	case -EEXIST:
+		return say(ret_error, error, path,
+			   "a file that is no socket is there; remove it or choose another path");
+	case -ENAMETOOLONG:
+		return say(
+			ret_error, error, path,
+			"too long for a socket, which takes up to 107 bytes; choose a shorter path");
+	case -ENOENT:
+	case -ENOTDIR:
+		return say(ret_error, error, path,
+			   "its directory does not exist; create it or choose another path");
+	case -EACCES:
+	case -EPERM:
+	case -EROFS:
+		return say(
+			ret_error, error, path,
+			"may not be created in this directory; choose one that you can write to");
+	default:
+		return say(ret_error, error, path, strerror(-error));
+	}
+}
+
+static void handle_closed(uv_handle_t *handle)
+{
+	struct nic *nic = handle->data;
+
+	if (--nic->open_handles == 0)
+		free(nic);
+}
+
+static int init_handles(struct nic *nic)
+{
+	int r = uv_poll_init(nic->loop, &nic->accept, nic->listener.fd);
+
+	if (r < 0)
+		return r;
+	uv_timer_init(nic->loop, &nic->accept_retry);
+	uv_idle_init(nic->loop, &nic->work);
+	nic->open_handles = 3;
+	nic->accept.data = nic->accept_retry.data = nic->work.data = nic;
+	return 0;
+}
+
+static int fill(struct nic *nic, const struct nic_config *config, struct network *network,
+		char **ret_error)
+{
+	int r;
+
+	nic->path = strdup(config->path);
+	if (!nic->path)
+		return say(ret_error, -ENOMEM, config->path, strerror(ENOMEM));
+	r = vnet_new(&config->vnet, &backend_ops, nic, &nic->vnet);
+	if (r < 0)
+		return say(ret_error, r, config->path, strerror(-r));
+	r = network_open(network, &channel_events, nic, &nic->channel);
+	if (r < 0)
+		return say(ret_error, r, config->path, strerror(-r));
+	r = sock_listen(config->path, &nic->listener);
+	if (r < 0)
+		return explain_listen(ret_error, r, config->path);
+	r = init_handles(nic);
+	if (r < 0)
+		return say(ret_error, r, config->path, strerror(-r));
+	return 0;
+}
+
+int nic_new(uv_loop_t *loop, const struct nic_config *config, struct network *network,
+	    struct nic **ret, char **ret_error)
+{
+	struct nic *nic = calloc(1, sizeof(*nic));
+	int r;
+
+	if (!nic)
+		return say(ret_error, -ENOMEM, config->path, strerror(ENOMEM));
+	nic->loop = loop;
+	nic->listener.fd = -1;
+	nic->window_ns = POLL_START_NS;
+	r = fill(nic, config, network, ret_error);
+	if (r < 0) {
+		nic_free(nic);
+		return r;
+	}
+	accept_start(nic);
+	*ret = nic;
+	return 0;
+}
+
+/* Connections first: their end is an event of the device, which is an event of the channel. */
+void nic_free(struct nic *nic)
+{
+	if (!nic)
+		return;
+	nic->closing = true;
+	while (nic->conns)
+		conn_end(nic->conns);
+	vnet_free(nic->vnet);
+	channel_close(nic->channel);
+	free(nic->path);
+	nic->path = NULL;
+	if (!nic->open_handles) {
+		sock_listener_close(&nic->listener);
+		free(nic);
+		return;
+	}
+	uv_close((uv_handle_t *)&nic->accept, handle_closed);
+	uv_close((uv_handle_t *)&nic->accept_retry, handle_closed);
+	uv_close((uv_handle_t *)&nic->work, handle_closed);
+	sock_listener_close(&nic->listener);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * network.c - the "user" kind of network: switch plus uplink
+ *
+ * Gives the switch what it has not: a clock (the loop's, once a turn) and a moment for its events,
+ * outside of any port's call: an idle handle, which libuv runs before it looks at sockets again,
+ * and which keeps it from sleeping.
+ */
+#include "net/user/network.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "net/user/switch.h"
+#include "net/user/uplink.h"
+
+/* An Ethernet header and a VLAN tag around the MTU. */
+#define FRAME_OVERHEAD (FRAME_ETH_HEADER + 4u)
+
+struct user_network {
+	struct network network; /* first: what is given out */
+	struct eth_switch *eth_switch;
+	struct uplink *uplink;
+	bool isolated;
+	uv_loop_t *loop;
+	uv_prepare_t clock;
+	uv_idle_t dispatch;
+	unsigned int open_handles;
+};
+
+static void on_dispatch(uv_idle_t *dispatch)
+{
+	struct user_network *user = dispatch->data;
+
+	if (!switch_dispatch(user->eth_switch))
+		uv_idle_stop(dispatch);
+}
+
+static void on_pending(void *opaque)
+{
+	struct user_network *user = opaque;
+
+	uv_idle_start(&user->dispatch, on_dispatch);
+}
+
+static void on_clock(uv_prepare_t *clock)
+{
+	struct user_network *user = clock->data;
+
+	switch_tick(user->eth_switch, uv_now(user->loop));
+}
+
+static int user_open(struct network *network, const struct channel_events *events, void *opaque,
+		     struct channel **ret)
+{
+	struct user_network *user = (struct user_network *)network;
+	struct switch_port_config port = { .isolated = user->isolated,
+					   .events = events,
+					   .opaque = opaque };
+
+	return switch_open(user->eth_switch, &port, ret);
+}
+
+static void handle_closed(uv_handle_t *handle)
+{
+	struct user_network *user = handle->data;
+
+	if (--user->open_handles == 0)
+		free(user);
+}
+
+static void user_free(struct network *network)
+{
+	struct user_network *user = (struct user_network *)network;
+
+	uplink_free(user->uplink);
+	switch_free(user->eth_switch);
+	uv_close((uv_handle_t *)&user->clock, handle_closed);
+	uv_close((uv_handle_t *)&user->dispatch, handle_closed);
+}
+
+static const struct network_ops user_ops = {
+	.name = "user",
+	.open = user_open,
+	.free = user_free,
+};
+
+static int user_fill(struct user_network *user, const struct network_config *config)
+{
+	struct switch_config switch_config = { .max_frame = FRAME_OVERHEAD + config->mtu,
+					       .pending = on_pending,
+					       .opaque = user };
+	int r = switch_new(&switch_config, &user->eth_switch);
+
+	if (r < 0)
+		return r;
+	switch_tick(user->eth_switch, uv_now(user->loop));
+	return uplink_new(user->loop, config, user->eth_switch, &user->uplink);
+}
+
+int user_network_new(uv_loop_t *loop, const struct network_config *config, struct network **ret)
+{
+	struct user_network *user = calloc(1, sizeof(*user));
+	int r;
+
+	if (!user)
+		return -ENOMEM;
+	*user = (struct user_network) {
+		.network = { .ops = &user_ops },
+		.isolated = config->isolated,
+		.loop = loop,
+		.open_handles = 2,
+	};
+	uv_prepare_init(loop, &user->clock);
+	uv_idle_init(loop, &user->dispatch);
+	user->clock.data = user->dispatch.data = user;
+	r = user_fill(user, config);
+	if (r < 0) {
+		user_free(&user->network);
+		return r;
+	}
+	uv_prepare_start(&user->clock, on_clock);
+	*ret = &user->network;
+	return 0;
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * uplink.c - the way out of a user network: libslirp on a port of the switch
+ *
+ *   switch --- ready, peek ---> uplink_filter ---> slirp_input()
+ *   switch <-- channel_send --- uplink_reply <---- send_packet callback
+ *
+ * libslirp turns guests' packets into sockets of this process: NAT without privileges. It also is
+ * the DHCP server, the DNS forwarder and the IPv6 router. Who has which address: struct
+ * network_addresses. The gateway's address leads to the host's loopback, as in QEMU's user network:
+ * what the host serves on 127.0.0.1 or ::1, guests reach at the gateway.
+ *
+ * libslirp has one periodic job, the router advertisement every few minutes. It is done only while
+ * the uplink's link is up, that is, while a guest is there to hear it: a process without guests
+ * sleeps.
+ *
+ * Memory: libslirp uses GLib, which ends the process when malloc() fails. Nothing to be done about
+ * here.
+ */
+#include "net/user/uplink.h"
+
+#include <errno.h>
+#include <libslirp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/user/slirp_poll.h"
+#include "net/user/uplink_filter.h"
+#include "net/user/uplink_reply.h"
+#include "sys/log.h"
+
+/*
+ * IPv6 needs links that carry this much (RFC 8200, section 5). libslirp builds router advertisements
+ * in buffers sized by the MTU, and without a check: never let it do so below.
+ */
+#define IPV6_MTU_MIN   1280u
+
+#define FRAMES_AT_ONCE 32u
+
+/*
+ * Only frames that uplink_reply.c corrects are copied; larger ones of these kinds libslirp does
+ * not send.
+ */
+#define REPLY_MAX      2048u
+
+struct uplink {
+	Slirp *slirp;
+	struct slirp_poll *poll;
+	struct channel *channel;
+	uv_loop_t *loop;
+	enum network_mode mode;
+	struct network_addresses addresses;
+	struct uplink_filter filter;
+	struct uplink_timer *timer; /* of router advertisements; NULL: no IPv6 */
+	bool link_up;
+	struct log_limit guest_errors, no_leases;
+};
+
+struct uplink_timer {
+	uv_timer_t handle;
+	struct uplink *uplink;
+	SlirpTimerId id;
+	void *cb_opaque;
+	uint64_t expires_ms; /* on the loop's clock */
+};
+
+/* Towards the guests */
+
+static void switch_send(struct uplink *uplink, const void *frame, size_t len)
+{
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)frame, .iov_len = len };
+
+	/* The switch takes everything: what has no room is lost there. */
+	channel_send(uplink->channel, &(struct frame) { .iov = &iov, .n_iov = 1, .len = len }, 1);
+}
+
+static void send_dhcp(struct uplink *uplink, uint8_t *frame, size_t len)
+{
+	if (!uplink_dhcp_in_range(frame, len, &uplink->addresses)) {
+		log_limited(&uplink->no_leases, LOG_LEVEL_WARNING,
+			    "DHCP: all addresses up to --end-address are taken; a guest gets none");
+		return;
+	}
+	if (uplink->mode == NETWORK_HOST)
+		uplink_dhcp_close(frame, len);
+	switch_send(uplink, frame, len);
+}
+
+static void send_advertisement(struct uplink *uplink, uint8_t *frame, size_t len)
+{
+	if (uplink->mode == NETWORK_HOST)
+		uplink_advertisement_close(frame, len);
+	switch_send(uplink, frame, len);
+}
+
+static ssize_t send_packet(const void *frame, size_t len, void *opaque)
+{
+	struct uplink *uplink = opaque;
+	enum uplink_reply kind = uplink_reply_kind(frame, len);
+	uint8_t copy[REPLY_MAX];
+
+	if (kind == UPLINK_REPLY_OTHER || len > sizeof(copy)) {
+		switch_send(uplink, frame, len);
+		return (ssize_t)len;
+	}
+	memcpy(copy, frame, len);
+	if (kind == UPLINK_REPLY_DHCP)
+		send_dhcp(uplink, copy, len);
+	else
+		send_advertisement(uplink, copy, len);
+	return (ssize_t)len;
+}
+
+/* From the guests */
+
+static void take(struct uplink *uplink, const struct frame *frame)
+{
+	const struct frame_header *header = &frame->header;
+
+	/*
+	 * The switch's queues keep a frame in one piece. One that asks for offloads was not
+	 * offered them.
+	 */
+	if (frame->n_iov != 1 || header->flags || header->gso_type)
+		return;
+	if (uplink_filter_passes(&uplink->filter, frame->iov->iov_base, frame->len))
+		slirp_input(uplink->slirp, frame->iov->iov_base, (int)frame->len);
+}
+
+/* Until empty; bounded by the queue, which nobody fills meanwhile. */
+static void on_ready(void *opaque)
+{
+	struct uplink *uplink = opaque;
+	struct frame frames[FRAMES_AT_ONCE];
+	size_t n;
+
+	slirp_poll_refresh(uplink->poll);
+	while ((n = channel_peek(uplink->channel, frames, FRAMES_AT_ONCE)) > 0) {
+		for (size_t i = 0; i < n; i++)
+			take(uplink, &frames[i]);
+		channel_consume(uplink->channel, n);
+	}
+	slirp_poll_changed(uplink->poll);
+}
+
+/* Router advertisements */
+
+static void on_timer(uv_timer_t *handle)
+{
+	struct uplink_timer *timer = handle->data;
+
+	slirp_handle_timer(timer->uplink->slirp, timer->id, timer->cb_opaque);
+}
+
+static void timer_arm(struct uplink_timer *timer)
+{
+	uint64_t now_ms = uv_now(timer->uplink->loop);
+
+	uv_timer_start(&timer->handle, on_timer,
+		       timer->expires_ms > now_ms ? timer->expires_ms - now_ms : 0, 0);
+}
+
+static void on_link(void *opaque, bool up)
+{
+	struct uplink *uplink = opaque;
+
+	uplink->link_up = up;
+	if (!uplink->timer)
+		return;
+	if (up)
+		timer_arm(uplink->timer);
+	else
+		uv_timer_stop(&uplink->timer->handle);
+}
+
+static void *timer_new(SlirpTimerId id, void *cb_opaque, void *opaque)
+{
+	struct uplink *uplink = opaque;
+	struct uplink_timer *timer = calloc(1, sizeof(*timer));
+
+	if (!timer)
+		abort(); /* as GLib does for libslirp's own memory: it takes no for no answer */
+	*timer = (struct uplink_timer) { .uplink = uplink, .id = id, .cb_opaque = cb_opaque };
+	uv_timer_init(uplink->loop, &timer->handle);
+	timer->handle.data = timer;
+	uplink->timer = timer;
+	return timer;
+}
+
+static void timer_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void timer_free(void *opaque_timer, void *opaque)
+{
+	struct uplink *uplink = opaque;
+	struct uplink_timer *timer = opaque_timer;
+
+	uplink->timer = NULL;
+	uv_close((uv_handle_t *)&timer->handle, timer_closed);
+}
+
+/*
+ * expires_ms is on clock_get_ns()'s clock, which may be a little ahead of the loop's: both are
+ * monotonic time.
+ */
+static void timer_mod(void *opaque_timer, int64_t expires_ms, void *opaque)
+{
+	struct uplink *uplink = opaque;
+	struct uplink_timer *timer = opaque_timer;
+
+	timer->expires_ms = (uint64_t)expires_ms;
+	if (uplink->link_up)
+		timer_arm(timer);
+}
+
+/* The rest of what libslirp asks of us */
+
+static int64_t clock_get_ns(void *opaque)
+{
+	return (int64_t)uv_hrtime();
+}
+
+static void guest_error(const char *message, void *opaque)
+{
+	struct uplink *uplink = opaque;
+
+	log_limited(&uplink->guest_errors, LOG_LEVEL_WARNING, "a guest misbehaves: %s", message);
+}
+
+static void register_poll_fd(int fd, void *opaque)
+{
+	/* The next fill will name it. */
+}
+
+static void unregister_poll_fd(int fd, void *opaque)
+{
+	struct uplink *uplink = opaque;
+
+	slirp_poll_forget(uplink->poll, fd);
+}
+
+static void notify(void *opaque)
+{
+	struct uplink *uplink = opaque;
+
+	slirp_poll_changed(uplink->poll);
+}
+
+static void init_completed(Slirp *slirp, void *opaque)
+{
+	struct uplink *uplink = opaque;
+
+	uplink->slirp = slirp;
+}
+
+static const SlirpCb slirp_callbacks = {
+	.send_packet = send_packet,
+	.guest_error = guest_error,
+	.clock_get_ns = clock_get_ns,
+	.timer_new_opaque = timer_new,
+	.timer_free = timer_free,
+	.timer_mod = timer_mod,
+	.register_poll_fd = register_poll_fd,
+	.unregister_poll_fd = unregister_poll_fd,
+	.notify = notify,
+	.init_completed = init_completed,
+};
+
+static const struct channel_events channel_events = {
+	.ready = on_ready,
+	.link = on_link,
+};
+
+/* Version 4 is what the oldest libslirp that we build with has. */
+static SlirpConfig slirp_config(const struct network_config *config,
+				const struct network_addresses *addresses)
+{
+	return (SlirpConfig) {
+		.version = 4,
+		.in_enabled = true,
+		.vnetwork = addresses->network,
+		.vnetmask = addresses->mask,
+		.vhost = addresses->gateway,
+		.vnameserver = addresses->name_server,
+		.vdhcp_start = addresses->first_lease,
+		.in6_enabled = config->mtu >= IPV6_MTU_MIN,
+		.vprefix_addr6 = addresses->prefix6,
+		.vprefix_len = 64,
+		.vhost6 = addresses->gateway6,
+		.vnameserver6 = addresses->name_server6,
+		.if_mtu = config->mtu,
+		.if_mru = config->mtu,
+		.disable_dns = config->mode == NETWORK_HOST,
+	};
+}
+
+static int slirp_make(struct uplink *uplink, const struct network_config *config)
+{
+	SlirpConfig slirp_cfg = slirp_config(config, &uplink->addresses);
+
+	if (!slirp_new(&slirp_cfg, &slirp_callbacks, uplink))
+		return -EIO;
+	slirp_poll_start(uplink->poll, uplink->slirp);
+	return 0;
+}
+
+int uplink_new(uv_loop_t *loop, const struct network_config *config, struct eth_switch *eth_switch,
+	       struct uplink **ret)
+{
+	struct uplink *uplink = calloc(1, sizeof(*uplink));
+	struct switch_port_config port = { .uplink = true,
+					   .events = &channel_events,
+					   .opaque = uplink };
+	int r;
+
+	if (!uplink)
+		return -ENOMEM;
+	uplink->loop = loop;
+	uplink->mode = config->mode;
+	network_config_addresses(config, &uplink->addresses);
+	uplink_filter_init(&uplink->filter, config);
+	r = slirp_poll_new(loop, &uplink->poll);
+	if (r < 0)
+		goto fail;
+	r = switch_open(eth_switch, &port, &uplink->channel);
+	if (r < 0)
+		goto fail;
+	r = slirp_make(uplink, config);
+	if (r < 0)
+		goto fail;
+	channel_set_link(uplink->channel, true);
+	*ret = uplink;
+	return 0;
+fail:
+	uplink_free(uplink);
+	return r;
+}
+
+void uplink_free(struct uplink *uplink)
+{
+	if (!uplink)
+		return;
+	if (uplink->slirp)
+		slirp_cleanup(uplink->slirp);
+	slirp_poll_free(uplink->poll);
+	channel_close(uplink->channel);
+	free(uplink);
+}

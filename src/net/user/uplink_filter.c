@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * uplink_filter.c - which frames of guests may reach libslirp
+ *
+ * libslirp believes that it has one guest on a wire of its own: it looks at no destination Ethernet
+ * address and turns every IP packet into a socket of the host. On a switch that is wrong in three
+ * ways, in every mode:
+ *
+ *   - A frame for another guest whose address the switch has forgotten is flooded; libslirp would
+ *     answer in that guest's place. Only frames for the addresses that libslirp itself uses, or
+ *     for groups, pass.
+ *   - A packet for the subnet itself (another guest, the subnet's broadcast) would leave the host
+ *     by its default route; multicast would reach the host's LAN. No router does that; loopback
+ *     and the like neither.
+ *   - libslirp cannot forward ICMPv6 and complains on stderr about each echo request that it would
+ *     have to.
+ *
+ * And IPv4 fragments do not pass, in any mode: libslirp 4.7.0 as Debian 12 compiles it (ip_reass()
+ * breaks C's aliasing rules) copies the first fragment of any datagram over its own list pointers,
+ * so one packet would give a guest a write to an address of its choice in this process; and no
+ * version bounds how many half datagrams it keeps. Guests' TCP does not fragment; a UDP datagram
+ * larger than the MTU does not get out.
+ *
+ * Host mode closes the way to the outside as well: what is left is ARP, DHCP, neighbour discovery
+ * and the gateway's own addresses, which lead to the host. libslirp's "restricted" would close the
+ * latter too.
+ *
+ * The decision is made by the fixed part of the IP header, which decides in libslirp as well: what
+ * options or extension headers hold cannot change it. Ethernet types that are not listed (VLAN tags
+ * among them) do not pass.
+ */
+#include "net/user/uplink_filter.h"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <string.h>
+
+#define ETH_TYPE_OFFSET 12u
+
+void uplink_filter_init(struct uplink_filter *filter, const struct network_config *config)
+{
+	filter->mode = config->mode;
+	network_config_addresses(config, &filter->addresses);
+}
+
+/* libslirp's own: 52:55 and an IPv4 address, 52:56 and the end of an IPv6 address. */
+static bool ethernet_passes(const uint8_t *destination)
+{
+	if (destination[0] & 1)
+		return true;
+	return destination[0] == 0x52 && (destination[1] == 0x55 || destination[1] == 0x56);
+}
+
+static bool same(struct in_addr a, struct in_addr b)
+{
+	return a.s_addr == b.s_addr;
+}
+
+/*
+ * Outside of every network that a router keeps to itself: this subnet, 0/8, 127/8, 169.254/16,
+ * from 224/4 on (RFC 6890).
+ */
+static bool is_outside(const struct network_addresses *addresses, struct in_addr destination)
+{
+	uint32_t address = ntohl(destination.s_addr);
+
+	if ((destination.s_addr & addresses->mask.s_addr) == addresses->network.s_addr)
+		return false;
+	return address >> 24 != 0 && address >> 24 != IN_LOOPBACKNET && address >> 16 != 0xa9fe &&
+	       address >> 24 < 224;
+}
+
+static bool ipv4_passes(const struct uplink_filter *filter, const uint8_t *packet, size_t len)
+{
+	const struct network_addresses *addresses = &filter->addresses;
+	struct iphdr header;
+	struct in_addr destination;
+
+	if (len < sizeof(header))
+		return false;
+	memcpy(&header, packet, sizeof(header));
+	if (header.version != 4 || (ntohs(header.frag_off) & ~IP_DF))
+		return false;
+	destination.s_addr = header.daddr;
+	if (same(destination, addresses->gateway))
+		return true;
+	/* DHCP; with another protocol libslirp would send it to the host's LAN. */
+	if (destination.s_addr == INADDR_BROADCAST)
+		return header.protocol == IPPROTO_UDP;
+	if (filter->mode == NETWORK_HOST)
+		return false;
+	return same(destination, addresses->name_server) || is_outside(addresses, destination);
+}
+
+static bool same6(const struct in6_addr *a, const struct in6_addr *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+static bool same_prefix6(const struct in6_addr *a, const struct in6_addr *b)
+{
+	return memcmp(a, b, 8) == 0;
+}
+
+/*
+ * Groups of neighbour and router discovery (RFC 4291, 2.7.1): all nodes, all routers, solicited
+ * node.
+ */
+static bool is_discovery_group(const struct in6_addr *address)
+{
+	static const struct in6_addr all_nodes = { .s6_addr = { 0xff, 2, [15] = 1 } };
+	static const struct in6_addr all_routers = { .s6_addr = { 0xff, 2, [15] = 2 } };
+	static const uint8_t solicited_node[13] = { 0xff, 2, [11] = 1, 0xff };
+
+	return same6(address, &all_nodes) || same6(address, &all_routers) ||
+	       memcmp(address, solicited_node, sizeof(solicited_node)) == 0;
+}
+
+static bool is_dhcpv6_group(const struct in6_addr *address)
+{
+	static const struct in6_addr group = { .s6_addr = { 0xff, 2, [13] = 1, 0, 2 } };
+
+	return same6(address, &group);
+}
+
+/* 2000::/3 is what is assigned; other private prefixes may be routed on the host's side. */
+static bool is_outside6(const struct network_addresses *addresses,
+			const struct in6_addr *destination)
+{
+	if (same_prefix6(destination, &addresses->prefix6))
+		return false;
+	return (destination->s6_addr[0] & 0xe0) == 0x20 || (destination->s6_addr[0] & 0xfe) == 0xfc;
+}
+
+/* Of all link-local addresses libslirp has two: those of its gateway and its name server. */
+static bool is_own_link_local(const struct in6_addr *address)
+{
+	static const uint8_t gateway[8] = { [7] = 2 }, name_server[8] = { [7] = 3 };
+
+	return IN6_IS_ADDR_LINKLOCAL(address) &&
+	       (memcmp(address->s6_addr + 8, gateway, 8) == 0 ||
+		memcmp(address->s6_addr + 8, name_server, 8) == 0);
+}
+
+/* libslirp answers echo requests for itself, complains about all others. */
+static bool icmp6_passes(const struct network_addresses *addresses,
+			 const struct in6_addr *destination, const uint8_t *message, size_t len)
+{
+	if (same6(destination, &addresses->gateway6) || is_own_link_local(destination))
+		return true;
+	if (!IN6_IS_ADDR_UNSPECIFIED(&addresses->name_server6) &&
+	    same6(destination, &addresses->name_server6))
+		return true;
+	return is_discovery_group(destination) && len > 0 && message[0] != ICMP6_ECHO_REQUEST;
+}
+
+static bool ipv6_passes(const struct uplink_filter *filter, const uint8_t *packet, size_t len)
+{
+	const struct network_addresses *addresses = &filter->addresses;
+	struct ip6_hdr header;
+
+	if (len < sizeof(header))
+		return false;
+	memcpy(&header, packet, sizeof(header));
+	if (header.ip6_vfc >> 4 != 6)
+		return false;
+	if (header.ip6_nxt == IPPROTO_ICMPV6)
+		return icmp6_passes(addresses, &header.ip6_dst, packet + sizeof(header),
+				    len - sizeof(header));
+	if (same6(&header.ip6_dst, &addresses->gateway6))
+		return true;
+	if (filter->mode == NETWORK_HOST)
+		return false;
+	if (is_dhcpv6_group(&header.ip6_dst))
+		return header.ip6_nxt == IPPROTO_UDP;
+	return same6(&header.ip6_dst, &addresses->name_server6) ||
+	       is_outside6(addresses, &header.ip6_dst);
+}
+
+bool uplink_filter_passes(const struct uplink_filter *filter, const uint8_t *frame, size_t len)
+{
+	unsigned int type;
+
+	if (len < FRAME_ETH_HEADER || !ethernet_passes(frame))
+		return false;
+	type = (unsigned int)frame[ETH_TYPE_OFFSET] << 8 | frame[ETH_TYPE_OFFSET + 1];
+	switch (type) {
+	case ETH_P_ARP:
+		return true;
+	case ETH_P_IP:
+		return ipv4_passes(filter, frame + FRAME_ETH_HEADER, len - FRAME_ETH_HEADER);
+	case ETH_P_IPV6:
+		return ipv6_passes(filter, frame + FRAME_ETH_HEADER, len - FRAME_ETH_HEADER);
+	default:
+		return false;
+	}
+}

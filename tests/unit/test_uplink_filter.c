@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_uplink_filter.c - which frames of guests may reach libslirp, and what it may tell them
+ *
+ * The network of every test: gateway 192.168.64.1 and fd12::2, name server (shared) 192.168.64.2
+ * and fd12::3.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/user/uplink_filter.h"
+#include "net/user/uplink_reply.h"
+
+#define ETH	 14u
+#define TCP	 6u
+#define UDP	 17u
+#define ICMP	 1u
+#define ICMP6	 58u
+#define ECHO6	 128u
+#define SOLICIT6 135u
+
+static const uint8_t gateway_mac[] = { 0x52, 0x55, 192, 168, 64, 1 };
+static const uint8_t gateway6_mac[] = { 0x52, 0x56, 0, 0, 0, 2 };
+static const uint8_t guest_mac[] = { 0x02, 0, 0, 0, 0, 1 };
+
+static struct network_config config_of(enum network_mode mode)
+{
+	struct network_config config;
+
+	assert_int_equal(network_config_default(mode, &config), 0);
+	inet_pton(AF_INET, "192.168.64.1", &config.start_address);
+	inet_pton(AF_INET, "192.168.64.254", &config.end_address);
+	inet_pton(AF_INET6, "fd12::", &config.nat66_prefix);
+	return config;
+}
+
+/* Memory of exactly len, so that AddressSanitizer sees a byte more. */
+static bool passes(enum network_mode mode, const uint8_t *frame, size_t len)
+{
+	struct network_config config = config_of(mode);
+	struct uplink_filter filter;
+	uint8_t *copy = malloc(len ? len : 1);
+	bool result;
+
+	assert_non_null(copy);
+	memcpy(copy, frame, len);
+	uplink_filter_init(&filter, &config);
+	result = uplink_filter_passes(&filter, copy, len);
+	free(copy);
+	return result;
+}
+
+static size_t ethernet(uint8_t *frame, const uint8_t *destination, unsigned int type)
+{
+	memset(frame, 0, 128);
+	memcpy(frame, destination, 6);
+	memcpy(frame + 6, guest_mac, 6);
+	frame[12] = (uint8_t)(type >> 8);
+	frame[13] = (uint8_t)type;
+	return 64;
+}
+
+static size_t ipv4(uint8_t *frame, const char *destination, uint8_t protocol)
+{
+	size_t len = ethernet(frame, gateway_mac, 0x0800);
+
+	frame[ETH] = 0x45;
+	frame[ETH + 9] = protocol;
+	assert_int_equal(inet_pton(AF_INET, destination, frame + ETH + 16), 1);
+	return len;
+}
+
+static bool ipv4_passes(enum network_mode mode, const char *destination, uint8_t protocol)
+{
+	uint8_t frame[128];
+	size_t len = ipv4(frame, destination, protocol);
+
+	return passes(mode, frame, len);
+}
+
+static size_t ipv6(uint8_t *frame, const char *destination, uint8_t next, uint8_t icmp_type)
+{
+	size_t len = ethernet(frame, gateway6_mac, 0x86dd);
+
+	frame[ETH] = 0x60;
+	frame[ETH + 6] = next;
+	assert_int_equal(inet_pton(AF_INET6, destination, frame + ETH + 24), 1);
+	frame[ETH + 40] = icmp_type;
+	return len;
+}
+
+static bool ipv6_passes(enum network_mode mode, const char *destination, uint8_t next,
+			uint8_t icmp_type)
+{
+	uint8_t frame[128];
+	size_t len = ipv6(frame, destination, next, icmp_type);
+
+	return passes(mode, frame, len);
+}
+
+static void shared_reaches_the_outside_the_gateway_and_the_name_server(void **state)
+{
+	assert_true(ipv4_passes(NETWORK_SHARED, "192.168.64.1", TCP));
+	assert_true(ipv4_passes(NETWORK_SHARED, "192.168.64.2", UDP));
+	assert_true(ipv4_passes(NETWORK_SHARED, "192.0.2.1", TCP));
+	assert_true(ipv4_passes(NETWORK_SHARED, "192.0.2.1", ICMP));
+	assert_true(ipv4_passes(NETWORK_SHARED, "255.255.255.255", UDP));
+	assert_true(ipv6_passes(NETWORK_SHARED, "fd12::2", TCP, 0));
+	assert_true(ipv6_passes(NETWORK_SHARED, "fd12::3", UDP, 0));
+	assert_true(ipv6_passes(NETWORK_SHARED, "2001:db8::1", TCP, 0));
+	assert_true(ipv6_passes(NETWORK_SHARED, "fd99::1", TCP, 0));
+	assert_true(ipv6_passes(NETWORK_SHARED, "ff02::1:2", UDP, 0));
+}
+
+static void packets_for_the_subnet_itself_do_not_leave_the_host(void **state)
+{
+	assert_false(ipv4_passes(NETWORK_SHARED, "192.168.64.3", TCP));
+	assert_false(ipv4_passes(NETWORK_SHARED, "192.168.64.255", UDP));
+	assert_false(ipv4_passes(NETWORK_SHARED, "192.168.64.0", UDP));
+	assert_true(ipv4_passes(NETWORK_SHARED, "192.168.65.3", TCP));
+	assert_false(ipv6_passes(NETWORK_SHARED, "fd12::77", TCP, 0));
+}
+
+static void no_router_forwards_groups_loopback_or_link_local(void **state)
+{
+	static const char *const ipv4_martians[] = { "224.0.0.251", "239.1.2.3",      "240.0.0.1",
+						     "127.0.0.1",   "0.0.0.0",	      "0.1.2.3",
+						     "169.254.1.1", "255.255.255.254" };
+	static const char *const ipv6_martians[] = { "::",	 "::1",	     "::ffff:127.0.0.1",
+						     "fe80::2",	 "ff02::fb", "ff0e::1",
+						     "ff02::1:2" };
+
+	for (size_t i = 0; i < sizeof(ipv4_martians) / sizeof(ipv4_martians[0]); i++) {
+		assert_false(ipv4_passes(NETWORK_SHARED, ipv4_martians[i], UDP));
+		assert_false(ipv4_passes(NETWORK_HOST, ipv4_martians[i], UDP));
+	}
+	for (size_t i = 0; i < sizeof(ipv6_martians) / sizeof(ipv6_martians[0]); i++) {
+		assert_false(ipv6_passes(NETWORK_SHARED, ipv6_martians[i], TCP, 0));
+		assert_false(ipv6_passes(NETWORK_HOST, ipv6_martians[i], TCP, 0));
+	}
+}
+
+static void broadcast_is_for_udp_only(void **state)
+{
+	assert_true(ipv4_passes(NETWORK_HOST, "255.255.255.255", UDP));
+	assert_false(ipv4_passes(NETWORK_HOST, "255.255.255.255", ICMP));
+	assert_false(ipv4_passes(NETWORK_SHARED, "255.255.255.255", TCP));
+}
+
+static void host_mode_reaches_the_gateway_and_nothing_beyond(void **state)
+{
+	assert_true(ipv4_passes(NETWORK_HOST, "192.168.64.1", TCP));
+	assert_true(ipv4_passes(NETWORK_HOST, "192.168.64.1", ICMP));
+	assert_true(ipv6_passes(NETWORK_HOST, "fd12::2", TCP, 0));
+	assert_false(ipv4_passes(NETWORK_HOST, "192.0.2.1", TCP));
+	assert_false(ipv4_passes(NETWORK_HOST, "10.0.0.1", UDP));
+	assert_false(ipv4_passes(NETWORK_HOST, "192.0.2.1", ICMP));
+	assert_false(ipv6_passes(NETWORK_HOST, "2001:db8::1", TCP, 0));
+	assert_false(ipv6_passes(NETWORK_HOST, "fd99::1", UDP, 0));
+}
+
+static void host_mode_closes_the_name_servers(void **state)
+{
+	assert_false(ipv4_passes(NETWORK_HOST, "192.168.64.2", UDP));
+	assert_false(ipv4_passes(NETWORK_HOST, "0.0.0.0", UDP));
+	assert_false(ipv6_passes(NETWORK_HOST, "fd12::3", UDP, 0));
+	assert_false(ipv6_passes(NETWORK_HOST, "ff02::1:2", UDP,
+				 0)); /* DHCPv6 gives name servers only */
+}
+
+static void neighbour_and_router_discovery_pass_in_both_modes(void **state)
+{
+	static const enum network_mode modes[] = { NETWORK_SHARED, NETWORK_HOST };
+
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(ipv6_passes(modes[i], "ff02::1", ICMP6, SOLICIT6));
+		assert_true(ipv6_passes(modes[i], "ff02::2", ICMP6, 133));
+		assert_true(ipv6_passes(modes[i], "ff02::1:ff00:2", ICMP6, SOLICIT6));
+		assert_true(ipv6_passes(modes[i], "fe80::2", ICMP6, SOLICIT6));
+		assert_true(ipv6_passes(modes[i], "fd12::2", ICMP6, SOLICIT6));
+		assert_false(ipv6_passes(modes[i], "fe80::77", ICMP6, SOLICIT6));
+		assert_false(ipv6_passes(modes[i], "ff02::16", ICMP6, 143));
+	}
+}
+
+static void echo_requests_that_libslirp_cannot_answer_do_not_reach_it(void **state)
+{
+	assert_true(ipv6_passes(NETWORK_SHARED, "fd12::2", ICMP6, ECHO6));
+	assert_true(ipv6_passes(NETWORK_SHARED, "fd12::3", ICMP6, ECHO6));
+	assert_true(ipv6_passes(NETWORK_SHARED, "fe80::2", ICMP6, ECHO6));
+	assert_false(ipv6_passes(NETWORK_SHARED, "2001:db8::1", ICMP6, ECHO6));
+	assert_false(ipv6_passes(NETWORK_SHARED, "ff02::1", ICMP6, ECHO6));
+	assert_false(ipv6_passes(NETWORK_SHARED, "fd12::77", ICMP6, ECHO6));
+}
+
+static void frames_for_other_stations_do_not_pass(void **state)
+{
+	uint8_t frame[128];
+	size_t len = ipv4(frame, "192.0.2.1", TCP);
+
+	memcpy(frame, guest_mac, 6);
+	assert_false(passes(NETWORK_SHARED, frame, len));
+	len = ethernet(frame, guest_mac, 0x0806);
+	assert_false(passes(NETWORK_SHARED, frame, len));
+	len = ethernet(frame, (const uint8_t[]) { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, 0x0806);
+	assert_true(passes(NETWORK_SHARED, frame, len));
+}
+
+static void unknown_ethernet_types_do_not_pass(void **state)
+{
+	static const unsigned int types[] = { 0x8100, 0x88a8, 0x88f8 /* NC-SI */, 0x8863, 0x0040,
+					      0,      0xffff };
+	uint8_t frame[128];
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		size_t len = ethernet(frame, gateway_mac, types[i]);
+
+		assert_false(passes(NETWORK_SHARED, frame, len));
+	}
+}
+
+static void a_vlan_tag_does_not_get_around_the_filter(void **state)
+{
+	uint8_t frame[128], tagged[128];
+	size_t len = ipv4(frame, "192.0.2.1", TCP);
+
+	memcpy(tagged, frame, 12);
+	memcpy(tagged + 12, (const uint8_t[]) { 0x81, 0, 0, 1 }, 4);
+	memcpy(tagged + 16, frame + 12, len - 12);
+	assert_false(passes(NETWORK_HOST, tagged, len + 4));
+}
+
+/* libslirp 4.7.0 in Debian 12: the first one ends in a write to where its bytes say. */
+static void no_fragment_reaches_libslirp(void **state)
+{
+	uint8_t frame[128];
+	size_t len = ipv4(frame, "192.168.64.1", UDP);
+
+	frame[ETH + 6] = 0x20; /* more fragments */
+	assert_false(passes(NETWORK_SHARED, frame, len));
+	frame[ETH + 6] = 0x80; /* reserved; libslirp takes it for one */
+	assert_false(passes(NETWORK_SHARED, frame, len));
+	for (unsigned int bit = 0; bit < 13; bit++) {
+		frame[ETH + 6] = (uint8_t)(1u << bit >> 8);
+		frame[ETH + 7] = (uint8_t)(1u << bit);
+		assert_false(passes(NETWORK_SHARED, frame, len));
+		assert_false(passes(NETWORK_HOST, frame, len));
+	}
+	frame[ETH + 6] = 0x40; /* do not fragment */
+	frame[ETH + 7] = 0;
+	assert_true(passes(NETWORK_SHARED, frame, len));
+}
+
+static void options_do_not_get_around_the_filter(void **state)
+{
+	uint8_t frame[128];
+	size_t len = ipv4(frame, "192.0.2.1", UDP);
+
+	frame[ETH] = 0x47; /* a loose source route over the gateway */
+	memcpy(frame + ETH + 20, (const uint8_t[]) { 131, 7, 4, 192, 168, 64, 1, 0 }, 8);
+	assert_false(passes(NETWORK_HOST, frame, len));
+}
+
+static void extension_headers_do_not_get_around_the_filter(void **state)
+{
+	static const uint8_t headers[] = { 0, 43, 44, 60 };
+
+	for (size_t i = 0; i < sizeof(headers); i++) {
+		assert_false(ipv6_passes(NETWORK_HOST, "2001:db8::1", headers[i], ICMP6));
+		assert_false(ipv6_passes(NETWORK_HOST, "ff02::1", headers[i], ICMP6));
+		assert_false(ipv6_passes(NETWORK_HOST, "fe80::2", headers[i], ICMP6));
+	}
+}
+
+static void a_header_of_the_wrong_version_does_not_pass(void **state)
+{
+	uint8_t frame[128];
+	size_t len = ipv4(frame, "192.168.64.1", TCP);
+
+	frame[ETH] = 0x65;
+	assert_false(passes(NETWORK_HOST, frame, len));
+	len = ipv6(frame, "fd12::2", TCP, 0);
+	frame[ETH] = 0x40;
+	assert_false(passes(NETWORK_HOST, frame, len));
+}
+
+static void frames_cut_at_any_byte_are_judged_without_reading_on(void **state)
+{
+	uint8_t frame[128];
+
+	for (size_t len = 0; len < ETH + 20; len++) {
+		ipv4(frame, "192.168.64.1", TCP);
+		assert_false(passes(NETWORK_SHARED, frame, len));
+	}
+	assert_true(passes(NETWORK_SHARED, frame, ETH + 20));
+	for (size_t len = 0; len < ETH + 40; len++) {
+		ipv6(frame, "fd12::2", TCP, 0);
+		assert_false(passes(NETWORK_SHARED, frame, len));
+	}
+	ipv6(frame, "ff02::1", ICMP6, SOLICIT6);
+	assert_false(passes(NETWORK_SHARED, frame, ETH + 40));
+	assert_true(passes(NETWORK_SHARED, frame, ETH + 41));
+}
+
+/* What libslirp tells guests */
+
+#define DHCP_OPTIONS (ETH + 20u + 8u + 240u)
+
+static size_t dhcp_reply(uint8_t *frame, const char *given, const uint8_t *options, size_t n)
+{
+	memset(frame, 0, 512);
+	ipv4(frame, "255.255.255.255", UDP);
+	frame[ETH + 20 + 1] = 67;
+	frame[ETH + 22 + 1] = 68;
+	frame[ETH + 26] = 0xab; /* checksum */
+	inet_pton(AF_INET, given, frame + ETH + 28 + 16);
+	memcpy(frame + DHCP_OPTIONS, options, n);
+	return DHCP_OPTIONS + n;
+}
+
+static bool in_range(const char *given)
+{
+	struct network_config config = config_of(NETWORK_SHARED);
+	struct network_addresses addresses;
+	uint8_t frame[512];
+	size_t len = dhcp_reply(frame, given, (const uint8_t[]) { 255 }, 1);
+
+	inet_pton(AF_INET, "192.168.64.5", &config.end_address);
+	network_config_addresses(&config, &addresses);
+	assert_int_equal(uplink_reply_kind(frame, len), UPLINK_REPLY_DHCP);
+	return uplink_dhcp_in_range(frame, len, &addresses);
+}
+
+static void a_lease_is_inside_the_range(void **state)
+{
+	assert_true(in_range("192.168.64.3"));
+	assert_true(in_range("192.168.64.5"));
+	assert_false(in_range("192.168.64.2"));
+	assert_false(in_range("192.168.64.6"));
+	assert_false(in_range("192.168.64.254"));
+}
+
+static void a_refusal_is_no_lease(void **state)
+{
+	assert_true(in_range("0.0.0.0"));
+	assert_true(in_range("255.255.255.255"));
+}
+
+static void host_mode_announces_no_router_and_no_name_server(void **state)
+{
+	static const uint8_t options[] = { 53, 1, 2,  3, 4, 192, 168, 64, 1, 6, 4, 192, 168,
+					   64, 2, 51, 1, 9, 255, 3,   4,  1, 2, 3, 4 };
+	static const uint8_t closed[] = { 53, 1, 2,  0, 0, 0,	0, 0, 0, 0, 0, 0, 0,
+					  0,  0, 51, 1, 9, 255, 3, 4, 1, 2, 3, 4 };
+	uint8_t frame[512];
+	size_t len = dhcp_reply(frame, "192.168.64.3", options, sizeof(options));
+
+	uplink_dhcp_close(frame, len);
+	assert_memory_equal(frame + DHCP_OPTIONS, closed, sizeof(closed));
+	assert_int_equal(frame[ETH + 26], 0); /* no checksum is right for any content */
+	assert_int_equal(frame[ETH + 27], 0);
+}
+
+static void options_that_claim_more_than_there_is_end_the_walk(void **state)
+{
+	static const uint8_t options[] = { 53, 1, 2, 6, 40, 1, 2 };
+	uint8_t frame[512];
+
+	for (size_t n = 0; n <= sizeof(options); n++) {
+		size_t len = dhcp_reply(frame, "192.168.64.3", options, n);
+		uint8_t *copy = malloc(len);
+
+		assert_non_null(copy);
+		memcpy(copy, frame, len);
+		uplink_dhcp_close(copy, len);
+		assert_memory_equal(copy + DHCP_OPTIONS, options, n);
+		free(copy);
+	}
+}
+
+static unsigned int icmp6_sum(const uint8_t *frame, size_t len)
+{
+	uint32_t sum = ICMP6 + (uint32_t)(len - ETH - 40);
+
+	for (size_t at = ETH + 8; at + 1 < len; at += 2) /* both addresses, then the message */
+		sum += (uint32_t)frame[at] << 8 | frame[at + 1];
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum & 0xffff;
+}
+
+static void an_advertised_name_server_expires_at_once_in_host_mode(void **state)
+{
+	static const uint8_t options[] = { 1, 1,    0x52, 0x56, 0,    0,    0,	  2, 25, 3, 0,
+					   0, 0x12, 0x34, 0x56, 0x78, 0xfd, 0x12, 0, 0,	 0, 0,
+					   0, 0,    0,	  0,	0,    0,    0,	  0, 0,	 3 };
+	uint8_t frame[128];
+	size_t len = ETH + 40 + 16 + sizeof(options);
+	unsigned int sum;
+
+	ipv6(frame, "ff02::1", ICMP6, 134);
+	memcpy(frame + ETH + 40 + 16, options, sizeof(options));
+	sum = icmp6_sum(frame, len);
+	frame[ETH + 42] = (uint8_t)(sum >> 8);
+	frame[ETH + 43] = (uint8_t)sum;
+	assert_int_equal(icmp6_sum(frame, len), 0);
+	assert_int_equal(uplink_reply_kind(frame, len), UPLINK_REPLY_ROUTER_ADVERTISEMENT);
+	uplink_advertisement_close(frame, len);
+	assert_memory_equal(frame + ETH + 40 + 16 + 12, "\0\0\0\0", 4);
+	assert_int_equal(icmp6_sum(frame, len), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shared_reaches_the_outside_the_gateway_and_the_name_server),
+		cmocka_unit_test(packets_for_the_subnet_itself_do_not_leave_the_host),
+		cmocka_unit_test(no_router_forwards_groups_loopback_or_link_local),
+		cmocka_unit_test(broadcast_is_for_udp_only),
+		cmocka_unit_test(host_mode_reaches_the_gateway_and_nothing_beyond),
+		cmocka_unit_test(host_mode_closes_the_name_servers),
+		cmocka_unit_test(neighbour_and_router_discovery_pass_in_both_modes),
+		cmocka_unit_test(echo_requests_that_libslirp_cannot_answer_do_not_reach_it),
+		cmocka_unit_test(frames_for_other_stations_do_not_pass),
+		cmocka_unit_test(unknown_ethernet_types_do_not_pass),
+		cmocka_unit_test(a_vlan_tag_does_not_get_around_the_filter),
+		cmocka_unit_test(no_fragment_reaches_libslirp),
+		cmocka_unit_test(options_do_not_get_around_the_filter),
+		cmocka_unit_test(extension_headers_do_not_get_around_the_filter),
+		cmocka_unit_test(a_header_of_the_wrong_version_does_not_pass),
+		cmocka_unit_test(frames_cut_at_any_byte_are_judged_without_reading_on),
+		cmocka_unit_test(a_lease_is_inside_the_range),
+		cmocka_unit_test(a_refusal_is_no_lease),
+		cmocka_unit_test(host_mode_announces_no_router_and_no_name_server),
+		cmocka_unit_test(options_that_claim_more_than_there_is_end_the_walk),
+		cmocka_unit_test(an_advertised_name_server_expires_at_once_in_host_mode),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
