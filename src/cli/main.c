@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * main.c - `outrigger COMMAND ...`: find the command and hand over
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "config.h"
+
+struct command {
+	const char *name;
+	const char *summary;
+	int (*run)(int argc, char **argv);
+};
+
+static const struct command commands[] = {
+	{ "net", "serve a network and the network cards that are plugged into it", cmd_net },
+	{ "inspect", "show what a vfio-user device is", cmd_inspect },
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void help(void)
+{
+	puts("Usage: outrigger COMMAND [ARGUMENTS]\n"
+	     "       outrigger --help | --version\n"
+	     "\n"
+	     "Devices for virtual machines that live outside the virtual machine monitor.\n"
+	     "\n"
+	     "Commands:");
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+	puts("\n"
+	     "`outrigger COMMAND --help` says more.");
+}
+
+static int usage_error(const char *what, const char *argument)
+{
+	fprintf(stderr, "outrigger: %s%s; `outrigger --help` lists the commands\n", what, argument);
+	return CLI_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return usage_error("no command given", "");
+	if (strcmp(argv[1], "--help") == 0) {
+		help();
+		return EXIT_SUCCESS;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("outrigger " OUTRIGGER_VERSION);
+		return EXIT_SUCCESS;
+	}
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	return usage_error(argv[1][0] == '-' ? "unknown option " : "unknown command ", argv[1]);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * net.c - `outrigger net`: serve one network and its NICs until a signal
+ *
+ * Everything lives on one libuv loop: network, NICs, signals. The end is in order, whatever began
+ * it: NICs (guests are disconnected, sockets removed), network, signals; then the loop runs until
+ * the last handle is closed.
+ *
+ * The first SIGINT or SIGTERM ends it that way, the second at once: signals have their default
+ * effect again.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <uv.h>
+
+#include "cli/cli.h"
+#include "cli/net_options.h"
+#include "net/ports/nic.h"
+#include "net/user/network.h"
+#include "sys/log.h"
+#include "sys/notify.h"
+
+static const int end_signals[] = { SIGINT, SIGTERM };
+#define N_END_SIGNALS (sizeof(end_signals) / sizeof(end_signals[0]))
+
+struct net_command {
+	const struct net_options *options;
+	uv_loop_t loop;
+	uv_signal_t signals[N_END_SIGNALS];
+	struct network *network;
+	struct nic **nics;
+};
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct net_command *command = handle->data;
+
+	log_debug("ending on %s", strsignal(number));
+	for (size_t i = 0; i < N_END_SIGNALS; i++)
+		uv_signal_stop(&command->signals[i]);
+	uv_stop(&command->loop);
+}
+
+static int signals_start(struct net_command *command)
+{
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < N_END_SIGNALS; i++) {
+		int r = uv_signal_init(&command->loop, &command->signals[i]);
+
+		if (r < 0)
+			return r;
+		command->signals[i].data = command;
+		r = uv_signal_start(&command->signals[i], on_signal, end_signals[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void signals_end(struct net_command *command)
+{
+	for (size_t i = 0; i < N_END_SIGNALS; i++) {
+		if (command->signals[i].data)
+			uv_close((uv_handle_t *)&command->signals[i], NULL);
+	}
+}
+
+static int nic_start(struct net_command *command, unsigned int index)
+{
+	const struct net_nic *wanted = &command->options->nics[index];
+	struct nic_config config = {
+		.path = wanted->path,
+		.vnet = { .mtu = command->options->network.mtu, .queue_pairs = 1 },
+	};
+	char *error = NULL;
+	int r;
+
+	memcpy(config.vnet.mac, wanted->mac, FRAME_MAC);
+	r = nic_new(&command->loop, &config, command->network, &command->nics[index], &error);
+	if (r < 0)
+		log_error("%s", error ? error : strerror(-r));
+	free(error);
+	return r;
+}
+
+static int network_start(struct net_command *command)
+{
+	const struct net_options *options = command->options;
+	int r = user_network_new(&command->loop, &options->network, &command->network);
+
+	if (r < 0) {
+		log_error("cannot make the network: %s", strerror(-r));
+		return r;
+	}
+	command->nics = calloc(options->n_nics, sizeof(command->nics[0]));
+	if (!command->nics)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < options->n_nics; i++) {
+		r = nic_start(command, i);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void network_end(struct net_command *command)
+{
+	for (unsigned int i = 0; command->nics && i < command->options->n_nics; i++)
+		nic_free(command->nics[i]);
+	free(command->nics);
+	network_free(command->network);
+}
+
+static void say_ready(const struct net_options *options)
+{
+	const struct network_config *network = &options->network;
+	char gateway[INET_ADDRSTRLEN];
+	int r;
+
+	inet_ntop(AF_INET, &network->start_address, gateway, sizeof(gateway));
+	printf("outrigger: ready: %s network %s/%d, %u NIC%s\n", network_mode_name(network->mode),
+	       gateway, __builtin_popcount(network->subnet_mask.s_addr), options->n_nics,
+	       options->n_nics == 1 ? "" : "s");
+	fflush(stdout);
+	r = notify_service_manager("READY=1");
+	if (r < 0)
+		log_warning("NOTIFY_SOCKET: the service manager was not told: %s", strerror(-r));
+}
+
+static int serve(struct net_command *command)
+{
+	int r = signals_start(command);
+
+	if (r < 0) {
+		log_error("cannot wait for signals: %s", strerror(-r));
+		return r;
+	}
+	r = network_start(command);
+	if (r < 0)
+		return r;
+	say_ready(command->options);
+	uv_run(&command->loop, UV_RUN_DEFAULT);
+	(void)notify_service_manager("STOPPING=1"); /* READY=1 had the warning */
+	return 0;
+}
+
+/* Return: exit status */
+static int run(const struct net_options *options)
+{
+	struct net_command command = { .options = options };
+	int r = uv_loop_init(&command.loop);
+
+	if (r < 0) {
+		log_error("cannot make an event loop: %s", strerror(-r));
+		return EXIT_FAILURE;
+	}
+	r = serve(&command);
+	network_end(&command);
+	signals_end(&command);
+	uv_run(&command.loop, UV_RUN_DEFAULT);
+	uv_loop_close(&command.loop);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Not by log_error(): it cuts long lines, and what is wrong stands behind a value of any length. */
+static int refuse(int error, char *message)
+{
+	fprintf(stderr, "outrigger: error: net: %s\n", message ? message : strerror(-error));
+	free(message);
+	return error == -EINVAL ? CLI_EXIT_USAGE : EXIT_FAILURE;
+}
+
+int cmd_net(int argc, char **argv)
+{
+	struct net_options options;
+	char *error;
+	int status;
+	int r = net_options_parse(argc, argv, &options, &error);
+
+	if (r < 0) {
+		status = refuse(r, error);
+	} else if (options.help) {
+		fputs(net_options_usage(), stdout);
+		status = EXIT_SUCCESS;
+	} else {
+		log_set_level(options.log_level);
+		status = run(&options);
+	}
+	net_options_free(&options);
+	return status;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * net_options.h - the command line of `outrigger net`
+ */
+#ifndef CLI_NET_OPTIONS_H
+#define CLI_NET_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/network.h"
+#include "sys/log.h"
+
+/** struct net_nic - one --nic and the --mac after it */
+struct net_nic {
+	const char *path; /* as given; argv's */
+	char *absolute;	  /* the same however it was spelled */
+	uint8_t mac[FRAME_MAC];
+	bool mac_given;
+};
+
+/** struct net_options - what the user wants, complete and checked */
+struct net_options {
+	bool help; /* then nothing else counts */
+	struct network_config network;
+	struct net_nic *nics;
+	unsigned int n_nics;
+	enum log_level log_level;
+};
+
+/**
+ * net_options_parse() - read the arguments after "net"
+ * @argc, @argv: argv[0] is "net"
+ * @ret: to be freed by net_options_free(), after a failure too
+ * @ret_error: a sentence on -EINVAL: the option, its value, what is wrong and what would be right;
+ * the caller frees.
+ *	       May be NULL if there is no memory for it
+ * Return: 0, -EINVAL, or the errno of what failed
+ */
+int net_options_parse(int argc, char **argv, struct net_options *ret, char **ret_error);
+void net_options_free(struct net_options *options);
+
+/** net_options_usage() - the text of --help */
+const char *net_options_usage(void);
+
+#endif
