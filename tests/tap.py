@@ -38,6 +38,8 @@ class Tap(unittest.TestResult):
 			self.reported = test
 		for each in details.rstrip('\n').split('\n') if details else ():
 			self.line('# ' + each)
+		if details:	# again, because of TAP meson shows no comments
+			print(f'--- {name(test)}\n{details}', file=sys.stderr, flush=True)
 
 	def addSuccess(self, test):
 		self.report(True, test)

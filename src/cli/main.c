@@ -2,9 +2,11 @@
 /*
  * main.c - `outrigger COMMAND ...`: find the command and hand over
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "config.h"
@@ -42,8 +44,18 @@ static int usage_error(const char *what, const char *argument)
 	return CLI_EXIT_USAGE;
 }
 
+/* Started without one of fds 0 to 2, a socket would take its number, and get our messages. */
+static void fill_standard_fds(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+			exit(EXIT_FAILURE); /* and nowhere to say so */
+	}
+}
+
 int main(int argc, char **argv)
 {
+	fill_standard_fds();
 	if (argc < 2)
 		return usage_error("no command given", "");
 	if (strcmp(argv[1], "--help") == 0) {

@@ -223,7 +223,12 @@ void vpci_write_status(struct vpci *vpci, uint32_t value)
 	if (!((old | fresh) & VIRTIO_STATUS_FEATURES_OK))
 		fresh &= (uint8_t)~VIRTIO_STATUS_DRIVER_OK;
 	vpci->status |= fresh;
-	if ((fresh & VIRTIO_STATUS_DRIVER_OK) && vpci_running(vpci))
+	if (!(fresh & VIRTIO_STATUS_DRIVER_OK))
+		return;
+	/* "If DRIVER_OK is set after ... NEEDS_RESET, the device MUST send a ... notification" */
+	if (vpci->status & VIRTIO_STATUS_NEEDS_RESET)
+		config_interrupt(vpci);
+	else if (vpci_running(vpci))
 		kick_all(vpci);
 }
 

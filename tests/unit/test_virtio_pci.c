@@ -496,6 +496,23 @@ static void a_queue_outside_memory_is_not_enabled_and_needs_a_reset(void **state
 	assert_false(vpci_running(&d->pci));
 }
 
+/* "2.1.2": who sets DRIVER_OK after NEEDS_RESET is told then, having had no ears before. */
+static void a_queue_that_failed_before_driver_ok_is_told_of_with_it(void **state)
+{
+	struct device *d = *state;
+
+	negotiate(d, VIRTIO_F_VERSION_1);
+	set(d, BAR, 16, 2, 0);
+	set(d, BAR, 22, 2, 0);
+	set(d, BAR, 28, 2, 1); /* with addresses 0 */
+	assert_int_equal(get(d, BAR, 20, 1), 11 | 64);
+	assert_int_equal(d->vectors[0], 0);
+	set(d, BAR, 20, 1, 15);
+	assert_int_equal(get(d, BAR, 20, 1), 15 | 64);
+	assert_int_equal(d->vectors[0], 1);
+	assert_int_equal(d->kicks[0], 0);
+}
+
 /*
  * Kicks and interrupts
  */
@@ -897,6 +914,7 @@ int main(void)
 		TEST(an_enabled_queue_does_not_move),
 		TEST(a_queue_is_not_enabled_before_features_ok_nor_by_another_value),
 		TEST(a_queue_outside_memory_is_not_enabled_and_needs_a_reset),
+		TEST(a_queue_that_failed_before_driver_ok_is_told_of_with_it),
 		TEST(a_kick_reaches_its_queue),
 		TEST(wrong_kicks_are_ignored),
 		TEST(kicks_before_driver_ok_are_made_up_for),
