@@ -30,9 +30,9 @@
 static const char usage[] =
 	"Usage: outrigger net shared|host --nic PATH [--mac MAC] [--nic PATH [--mac MAC]]... [OPTIONS]\n"
 	"\n"
-	"Serves one network with a virtio-net card on each PATH, a vfio-user socket that QEMU\n"
-	"(-device vfio-user-pci) or Cloud Hypervisor (--user-device) connects to. Runs until SIGINT or\n"
-	"SIGTERM, says \"outrigger: ready: ...\" on stdout when guests may come.\n"
+	"Serves one network with a virtio-net card on each PATH, a vfio-user socket that QEMU 10.1 or\n"
+	"newer (-device vfio-user-pci) connects to. Runs until SIGINT or SIGTERM, says\n"
+	"\"outrigger: ready: ...\" on stdout when guests may come.\n"
 	"\n"
 	"  shared   guests reach each other, the host and, by NAT, the outside\n"
 	"  host     guests reach each other and the host, nothing else\n"

@@ -134,6 +134,7 @@ void vpci_reset_queue(struct vpci *vpci, struct vpci_queue *q)
 	q->size = q->max_size;
 	q->vector = VIRTIO_MSI_NO_VECTOR;
 	q->enabled = false;
+	q->doubted = false;
 	memset(q->address, 0, sizeof(q->address));
 }
 

@@ -37,6 +37,23 @@ static bool read_device(struct vpci *vpci, uint64_t offset, uint8_t *buf, size_t
 	return true;
 }
 
+/*
+ * A driver kicks when it has filled a ring. If we never saw anything there, then most likely the
+ * guest writes to private copies of the pages that we were given: a memfd without share=on.
+ */
+static void doubt_memory(struct vpci *vpci, uint16_t queue)
+{
+	struct vpci_queue *q = &vpci->queues[queue];
+
+	if (q->doubted || q->vq.filled || vq_has_work(&q->vq) || vq_suspended(&q->vq))
+		return;
+	q->doubted = true;
+	vpci_log(vpci, RIG_LOG_WARNING,
+		 "queue %u was kicked but is empty; if that guest hangs, guest memory is not shared: "
+		 "give QEMU memory-backend-memfd,share=on",
+		 queue);
+}
+
 static bool write_notify(struct vpci *vpci, uint64_t offset, const uint8_t *buf, size_t count)
 {
 	uint64_t queue = offset / VPCI_PAGE;
@@ -44,6 +61,7 @@ static bool write_notify(struct vpci *vpci, uint64_t offset, const uint8_t *buf,
 	if (offset % VPCI_PAGE != 0 || count != 2 || vpci_register_value(buf, count) != queue ||
 	    queue >= vpci->n_queues || !vpci->queues[queue].enabled || !vpci_running(vpci))
 		return false;
+	doubt_memory(vpci, (uint16_t)queue);
 	vpci->ops->kicked(vpci->opaque, (uint16_t)queue);
 	return true;
 }

@@ -351,6 +351,7 @@ int vq_pop(struct vq *vq, struct vq_chain *ret)
 	if (r < 0)
 		return r;
 	vq->last_avail++;
+	vq->filled = true;
 	return 1;
 }
 

@@ -53,6 +53,7 @@ struct vq {
 	const char *broken_reason; /* a sentence for the log */
 	void *desc, *avail, *used; /* host addresses; NULL: translate again before use */
 	uint16_t last_avail;	   /* next entry of the available ring to look at */
+	bool filled;		   /* something was popped since it was enabled */
 	uint16_t next_used;	   /* next entry of the used ring to fill */
 	uint16_t
 		signalled_used; /* next_used when the driver was last considered for an interrupt */

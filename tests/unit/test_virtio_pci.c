@@ -543,6 +543,31 @@ static void wrong_kicks_are_ignored(void **state)
 		assert_int_equal(d->kicks[i], 0);
 }
 
+/* QEMU with memory-backend-memfd,share=off: the guest fills its own copy of the ring. */
+static void a_kick_for_a_ring_that_was_never_filled_is_told_once(void **state)
+{
+	struct device *d = *state;
+
+	run(d);
+	kick(d, 1);
+	kick(d, 1);
+	assert_int_equal(d->logs[RIG_LOG_WARNING], 1);
+	assert_int_equal(d->kicks[1], 2);
+}
+
+static void a_late_kick_for_a_ring_that_was_emptied_is_not_told(void **state)
+{
+	struct device *d = *state;
+	struct vq_chain chain;
+
+	run(d);
+	ring_offer_one(&d->ring, 0, DATA, 64, 0);
+	kick(d, 1);
+	assert_int_equal(vq_pop(vpci_vq(&d->pci, 1), &chain), 1);
+	kick(d, 1);
+	assert_int_equal(d->logs[RIG_LOG_WARNING], 0);
+}
+
 static void kicks_before_driver_ok_are_made_up_for(void **state)
 {
 	struct device *d = *state;
@@ -917,6 +942,8 @@ int main(void)
 		TEST(a_queue_that_failed_before_driver_ok_is_told_of_with_it),
 		TEST(a_kick_reaches_its_queue),
 		TEST(wrong_kicks_are_ignored),
+		TEST(a_kick_for_a_ring_that_was_never_filled_is_told_once),
+		TEST(a_late_kick_for_a_ring_that_was_emptied_is_not_told),
 		TEST(kicks_before_driver_ok_are_made_up_for),
 		TEST(a_queue_interrupts_by_its_vector),
 		TEST(the_isr_collects_while_msix_is_off_and_reading_clears_it),
