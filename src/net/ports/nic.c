@@ -11,21 +11,23 @@
  * there may be several nic_conn, of which at most one is the VMM's. Each lives until
  * rig_conn_dispatch() says that it is over.
  *
- * Rings. A kick, or a frame for the guest, wakes the NIC: it runs the rings and goes on in each
- * turn of the loop (an idle handle) while frames move and for a window of time after the last one.
- * Then it asks for kicks and sleeps. The window adapts as KVM's halt polling does: woken soon after
- * it fell asleep, the NIC would have done better to wait a bit longer, and the window grows; woken
- * late, the time was wasted and it shrinks, down to nothing. With QEMU a kick costs a round trip
- * through its main loop, so up to POLL_MAX_NS of a core is well spent in a dialogue; it must not be
- * more, as on a small host it is the guest's core.
+ * Polling. A message of the VMM, or a frame for the guest, wakes the NIC: it runs the rings and goes on
+ * in each turn of the loop (an idle handle) while frames or messages come and for a window of time
+ * after the last one. Then it asks for kicks and sleeps. The window adapts as KVM's halt polling
+ * does: woken soon after it fell asleep, the NIC would have done better to wait a bit longer, and
+ * the window grows; woken late, the time was wasted and it shrinks, down to nothing.
+ * With QEMU a kick costs a round trip through its main loop, and an access to a register stops a
+ * guest's CPU until it is answered, so up to POLL_MAX_NS of a core is well spent in a dialogue; it
+ * must not be more, as on a small host it is the guest's core. For the same reason each turn in
+ * vain offers the processor to others.
  *
- * A kick only sets a flag: it is acknowledged first, and the rings are run when rig_conn_dispatch()
- * has returned.
+ * A kick is acknowledged first: the rings are run when rig_conn_dispatch() has returned.
  */
 #include "net/ports/nic.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,7 +58,6 @@ struct nic {
 	struct vnet *vnet;
 	struct channel *channel;
 	struct nic_conn *conns;
-	bool kicked; /* during rig_conn_dispatch() */
 	bool closing;
 
 	uv_poll_t accept;
@@ -92,8 +93,10 @@ static void on_work(uv_idle_t *work)
 		return;
 	}
 	now_ns = uv_hrtime();
-	if (now_ns - nic->worked_ns < nic->window_ns)
+	if (now_ns - nic->worked_ns < nic->window_ns) {
+		sched_yield();
 		return;
+	}
 	if (!vnet_sleep(nic->vnet))
 		return; /* work arrived meanwhile: the next turn finds it */
 	nic->slept_ns = now_ns;
@@ -102,8 +105,8 @@ static void on_work(uv_idle_t *work)
 
 static void nic_wake(struct nic *nic)
 {
+	nic->worked_ns = uv_hrtime();
 	if (!uv_is_active((uv_handle_t *)&nic->work)) {
-		nic->worked_ns = uv_hrtime();
 		nic->window_ns = window_after_sleep(nic->window_ns, nic->worked_ns - nic->slept_ns);
 		uv_idle_start(&nic->work, on_work);
 	}
@@ -151,11 +154,9 @@ static void backend_consume(void *opaque, size_t n)
 	channel_consume(nic->channel, n);
 }
 
+/* Only rig_conn_dispatch() leads here, and whatever it did wakes the NIC. */
 static void backend_kicked(void *opaque)
 {
-	struct nic *nic = opaque;
-
-	nic->kicked = true;
 }
 
 static enum log_level log_level_of(enum rig_log_level level)
@@ -265,10 +266,7 @@ static void on_conn_event(uv_poll_t *poll, int status, int events)
 		conn_end(c);
 	else
 		conn_arm(c);
-	if (nic->kicked) {
-		nic->kicked = false;
-		nic_wake(nic);
-	}
+	nic_wake(nic);
 }
 
 /* Return: 0, -errno: this one is lost, the fd closed */
