@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Wraps meson; everything here can be had without make, too.
+#
+#	make			build
+#	make demo		install what is missing, build, show a guest on our network
+#	make test		install what is missing, build, run every test
+#	make bench		the same, then measure
+#	make install		DESTDIR and PREFIX as usual
+#	make clean		remove what was built; make distclean also what was downloaded
+#
+#	CC=clang		another compiler
+#	SANITIZE=address,undefined	or thread
+#	WERROR=true		warnings are errors
+#	SUITES="unit spec"	only these tests (unit, fuzz, spec, vm)
+#	BUILD=folder		instead of one per combination of the above
+#
+# QEMU and the guest of the tests are in build/vm, whatever the build folder is.
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+export CC
+SANITIZE ?= none
+WERROR   ?= false
+SUITES   ?= unit fuzz spec vm
+PREFIX   ?= /usr/local
+
+variant := $(subst gcc,,$(notdir $(CC)))
+ifneq ($(SANITIZE),none)
+comma := ,
+variant := $(subst address,asan,$(subst undefined,ubsan,$(subst thread,tsan,$(subst $(comma),-,$(SANITIZE)))))$(variant:%=-%)
+endif
+BUILD ?= build$(variant:%=/%)
+
+# Programs under ThreadSanitizer need a layout of memory that not every kernel gives.
+run := $(if $(findstring thread,$(SANITIZE)),setarch -R)
+
+.PHONY: all build demo test bench install clean distclean deps vm
+
+all: build
+
+options := --prefix=$(PREFIX) -Db_sanitize=$(SANITIZE) -Dwerror=$(WERROR)
+
+build:
+	@if [ "$$(cat $(BUILD)/.options 2>/dev/null)" != "$(options)" ]; then \
+		meson setup $$(test ! -f $(BUILD)/build.ninja || echo --reconfigure) $(BUILD) $(options) && \
+		echo "$(options)" > $(BUILD)/.options; \
+	fi
+	@ninja -C $(BUILD)
+
+deps:
+	@scripts/install-deps
+
+vm: deps
+	@scripts/get-qemu
+	@scripts/get-guest
+	@echo "guests run with $$(scripts/pick-accel)"
+
+demo: vm
+	@$(MAKE) --no-print-directory build
+	@OUTRIGGER=$(abspath $(BUILD))/src/cli/outrigger scripts/demo
+
+test: deps $(if $(filter vm,$(SUITES)),vm)
+	@$(MAKE) --no-print-directory build
+	@rm -f $(BUILD)/meson-logs/testlog.*
+	@$(run) meson test -C $(BUILD) --no-rebuild --print-errorlogs $(SUITES:%=--suite %) || true
+	@scripts/test-summary $(BUILD)
+
+bench: vm
+	@$(MAKE) --no-print-directory build
+	@OUTRIGGER=$(abspath $(BUILD))/src/cli/outrigger BUILD=$(abspath $(BUILD)) bench/run
+
+install: build
+	@meson install -C $(BUILD)
+
+clean:
+	@for each in build/* build/.[!.]*; do \
+		case $$each in build/vm) ;; *) rm -rf "$$each" ;; esac; \
+	done
+
+distclean:
+	@rm -rf build

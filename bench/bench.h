@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * bench.h - what the measuring programs share
+ *
+ * A measurement that cannot be made ends the program with a sentence on stderr and exit 1 (die());
+ * a missed target does not: it is a field of the result. Results are JSON lines on stdout, which
+ * bench/run collects and prints as a table.
+ *
+ * Single-threaded. Whatever is started here is stopped by its id, also when the program dies.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/** die() - the measurement failed: say why, stop what was started, exit 1 */
+_Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** watchdog() - die() if the program still runs after so many seconds */
+void watchdog(unsigned int seconds);
+
+/** now_ns() - the monotonic clock */
+uint64_t now_ns(void);
+
+/** percentile() - of n values, which get sorted; p in 0..100 */
+double percentile(double *values, size_t n, double p);
+
+/** pin() - run on one CPU from now on, and what is started from here on too; cpu < 0: no change */
+void pin(int cpu);
+
+/** struct served - `outrigger net host` with one NIC, or a stand-in with the same command line */
+struct served {
+	pid_t pid;
+	int out;	   /* its stdout */
+	uint64_t ready_ns; /* from just before the spawn to its first line on stdout */
+	char dir[64];	   /* a temporary directory */
+	char nic[96];	   /* its one NIC's socket, in there */
+};
+
+/** serve() - start env OUTRIGGER, wait for its ready line. One at a time */
+void serve(struct served *s);
+
+/** serve_end() - SIGTERM, wait, remove the directory. A server that failed or hangs: die() */
+void serve_end(struct served *s);
+
+/** nic_connect() - connect to a NIC's socket (blocking) and negotiate the version */
+int nic_connect(const char *path);
+
+/** enum target - how a result is judged */
+enum target {
+	TARGET_NONE, /* only reported */
+	TARGET_AT_MOST,
+	TARGET_LESS,
+	TARGET_AT_LEAST,
+};
+
+/**
+ * struct result - one line of the table
+ * @name:      of one word, for machines and people alike
+ * @what:      a sentence
+ * @ours, @reference: in @unit; @reference < 0: there is none
+ * @target, @limit:   what the ratio (without a reference: @ours) has to be
+ * @ours_p99, @reference_p99: 0: not measured
+ * @note:      conditions, e.g. how it was pinned; may be NULL
+ */
+struct result {
+	const char *bench, *name, *what, *unit;
+	double ours, reference;
+	double ours_p99, reference_p99;
+	enum target target;
+	double limit;
+	const char *note;
+};
+
+/** report() - print a result as one line of JSON */
+void report(const struct result *r);
+
+#endif
