@@ -43,35 +43,25 @@ struct placed {
 	uint8_t *count[2]; /* the two bytes of num_buffers, known when all is placed */
 };
 
-static size_t copy_frame(const struct frame *frame, size_t offset, const struct iovec *iov,
-			 size_t n_iov, size_t at, size_t len)
+/* From offset of the frame to at of the buffer, as much as there is and fits. */
+static size_t copy_frame(const struct frame *frame, size_t offset, const struct vq_chain *chain,
+			 size_t at)
 {
-	size_t done = 0;
+	struct iov_at from = { frame->iov, frame->n_iov, offset };
+	size_t room = chain->writable_len - at, done = 0;
+	struct iovec piece;
 
-	for (size_t i = 0; i < frame->n_iov && done < len; i++) {
-		size_t part = frame->iov[i].iov_len;
-
-		if (offset >= part) {
-			offset -= part;
-			continue;
-		}
-		part -= offset;
-		if (part > len - done)
-			part = len - done;
-		done += iov_from_buf(iov, n_iov, at + done,
-				     (const uint8_t *)frame->iov[i].iov_base + offset, part);
-		offset = 0;
-	}
+	while ((piece = iov_next(&from, room - done)).iov_len > 0)
+		done += iov_from_buf(chain->iov, chain->n_writable, at + done, piece.iov_base,
+				     piece.iov_len);
 	return done;
 }
 
 static uint8_t *byte_at(const struct vq_chain *chain, size_t offset)
 {
-	const struct iovec *iov = chain->iov;
+	struct iov_at at = { chain->iov, chain->n_writable, offset };
 
-	for (; offset >= iov->iov_len; iov++)
-		offset -= iov->iov_len;
-	return (uint8_t *)iov->iov_base + offset;
+	return iov_next(&at, 1).iov_base;
 }
 
 /* The next part of header and frame into one buffer, from its start. */
@@ -93,8 +83,7 @@ static int place(struct rx *rx, const struct frame *frame, const struct vq_chain
 		at = HEADER;
 		placed->bytes = HEADER;
 	}
-	written = at + copy_frame(frame, placed->bytes - HEADER, chain->iov, chain->n_writable, at,
-				  chain->writable_len - at);
+	written = at + copy_frame(frame, placed->bytes - HEADER, chain, at);
 	placed->bytes += written - at;
 	return vq_fill(rx->vq, chain->head, (uint32_t)written,
 		       (uint16_t)(rx->filled + placed->buffers++));
