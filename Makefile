@@ -26,7 +26,7 @@ WERROR   ?= false
 SUITES   ?= unit fuzz spec vm
 PREFIX   ?= /usr/local
 
-variant := $(subst gcc,,$(notdir $(CC)))
+variant := $(filter-out gcc cc,$(notdir $(CC)))
 ifneq ($(SANITIZE),none)
 comma := ,
 variant := $(subst address,asan,$(subst undefined,ubsan,$(subst thread,tsan,$(subst $(comma),-,$(SANITIZE)))))$(variant:%=-%)
@@ -68,6 +68,7 @@ test: deps $(if $(filter vm,$(SUITES)),vm)
 	@scripts/test-summary $(BUILD)
 
 bench: vm
+	@scripts/install-deps iperf3
 	@$(MAKE) --no-print-directory build
 	@OUTRIGGER=$(abspath $(BUILD))/src/cli/outrigger BUILD=$(abspath $(BUILD)) bench/run
 

@@ -35,45 +35,45 @@ enum rig_pci_irq {
 };
 
 /* Flags of a device. */
-#define RIG_DEVICE_RESET (1u << 0)
-#define RIG_DEVICE_PCI (1u << 1)
+#define RIG_DEVICE_RESET	       (1u << 0)
+#define RIG_DEVICE_PCI		       (1u << 1)
 
 /* Flags of a region. */
-#define RIG_REGION_READ (1u << 0)
-#define RIG_REGION_WRITE (1u << 1)
-#define RIG_REGION_MMAP (1u << 2)
-#define RIG_REGION_CAPS (1u << 3)
+#define RIG_REGION_READ		       (1u << 0)
+#define RIG_REGION_WRITE	       (1u << 1)
+#define RIG_REGION_MMAP		       (1u << 2)
+#define RIG_REGION_CAPS		       (1u << 3)
 
 /* Ids in a region's capability chain. */
-#define RIG_REGION_CAP_SPARSE_MMAP 1u
-#define RIG_REGION_CAP_TYPE 2u
+#define RIG_REGION_CAP_SPARSE_MMAP     1u
+#define RIG_REGION_CAP_TYPE	       2u
 #define RIG_REGION_CAP_SPARSE_MMAP_FDS 0x8001u
 
 /* Flags of an IRQ index. */
-#define RIG_IRQ_EVENTFD (1u << 0)
-#define RIG_IRQ_MASKABLE (1u << 1)
-#define RIG_IRQ_AUTOMASKED (1u << 2)
-#define RIG_IRQ_NORESIZE (1u << 3)
+#define RIG_IRQ_EVENTFD		       (1u << 0)
+#define RIG_IRQ_MASKABLE	       (1u << 1)
+#define RIG_IRQ_AUTOMASKED	       (1u << 2)
+#define RIG_IRQ_NORESIZE	       (1u << 3)
 
 /* Flags of "VFIO_USER_DEVICE_SET_IRQS": one of the data bits with one of the actions. */
-#define RIG_SET_IRQS_DATA_NONE (1u << 0)
-#define RIG_SET_IRQS_DATA_BOOL (1u << 1)
-#define RIG_SET_IRQS_DATA_EVENTFD (1u << 2)
-#define RIG_SET_IRQS_MASK (1u << 3)
-#define RIG_SET_IRQS_UNMASK (1u << 4)
-#define RIG_SET_IRQS_TRIGGER (1u << 5)
+#define RIG_SET_IRQS_DATA_NONE	       (1u << 0)
+#define RIG_SET_IRQS_DATA_BOOL	       (1u << 1)
+#define RIG_SET_IRQS_DATA_EVENTFD      (1u << 2)
+#define RIG_SET_IRQS_MASK	       (1u << 3)
+#define RIG_SET_IRQS_UNMASK	       (1u << 4)
+#define RIG_SET_IRQS_TRIGGER	       (1u << 5)
 
 /* Flags of "VFIO_USER_DMA_MAP" and "VFIO_USER_DMA_UNMAP". */
-#define RIG_DMA_READ (1u << 0)
-#define RIG_DMA_WRITE (1u << 1)
-#define RIG_DMA_ACCESS_MMAP (1u << 2)
-#define RIG_DMA_ACCESS_FILE (1u << 3)
-#define RIG_DMA_UNMAP_ALL (1u << 1)
+#define RIG_DMA_READ		       (1u << 0)
+#define RIG_DMA_WRITE		       (1u << 1)
+#define RIG_DMA_ACCESS_MMAP	       (1u << 2)
+#define RIG_DMA_ACCESS_FILE	       (1u << 3)
+#define RIG_DMA_UNMAP_ALL	       (1u << 1)
 
 /* Limits that hold for a side that does not state its own ("VFIO_USER_VERSION"). */
-#define RIG_DEFAULT_MAX_MSG_FDS 1u
+#define RIG_DEFAULT_MAX_MSG_FDS	       1u
 #define RIG_DEFAULT_MAX_DATA_XFER_SIZE 1048576u
-#define RIG_DEFAULT_MAX_DMA_MAPS 65535u
-#define RIG_DEFAULT_PGSIZES 4096u
+#define RIG_DEFAULT_MAX_DMA_MAPS       65535u
+#define RIG_DEFAULT_PGSIZES	       4096u
 
 #endif

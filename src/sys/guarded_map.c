@@ -155,20 +155,18 @@ static int add_chunk_locked(void)
 	return 0;
 }
 
-static int slot_get(struct guarded_map **ret)
+/* Return: NULL for lack of memory; installing a handler for SIGBUS has no other reason to fail. */
+static struct guarded_map *slot_get(void)
 {
-	int r;
+	struct guarded_map *slot = NULL;
 
 	pthread_mutex_lock(&lock);
-	r = install_handler_locked();
-	if (r == 0 && !free_slots)
-		r = add_chunk_locked();
-	if (r == 0) {
-		*ret = free_slots;
-		free_slots = free_slots->next_free;
+	if (install_handler_locked() == 0 && (free_slots || add_chunk_locked() == 0)) {
+		slot = free_slots;
+		free_slots = slot->next_free;
 	}
 	pthread_mutex_unlock(&lock);
-	return r;
+	return slot;
 }
 
 static void slot_put(struct guarded_map *slot)
@@ -213,9 +211,9 @@ int guarded_map_new(int fd, uint64_t offset, size_t len, int prot, struct guarde
 	r = check_file(fd, offset, len);
 	if (r < 0)
 		return r;
-	r = slot_get(&slot);
-	if (r < 0)
-		return r;
+	slot = slot_get();
+	if (!slot)
+		return -ENOMEM;
 
 	unit = mapping_unit(fd);
 	lead = offset % unit;

@@ -82,7 +82,7 @@ struct vpci_queue {
 	uint16_t size;
 	uint16_t vector;
 	bool enabled;
-	bool doubted; /* the operator was told that its memory may not be shared */
+	bool doubted;	     /* the operator was told that its memory may not be shared */
 	uint64_t address[3]; /* descriptor table, driver area, device area */
 };
 

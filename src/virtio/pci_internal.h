@@ -11,7 +11,7 @@
 
 #include "virtio/pci.h"
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a)  (sizeof(a) / sizeof((a)[0]))
 
 /* struct virtio_pci_cap, from its start; what the window adds is data. */
 #define CAP_LEN	       2u

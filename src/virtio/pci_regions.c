@@ -48,10 +48,11 @@ static void doubt_memory(struct vpci *vpci, uint16_t queue)
 	if (q->doubted || q->vq.filled || vq_has_work(&q->vq) || vq_suspended(&q->vq))
 		return;
 	q->doubted = true;
-	vpci_log(vpci, RIG_LOG_WARNING,
-		 "queue %u was kicked but is empty; if that guest hangs, guest memory is not shared: "
-		 "give QEMU memory-backend-memfd,share=on",
-		 queue);
+	vpci_log(
+		vpci, RIG_LOG_WARNING,
+		"queue %u was kicked but is empty; if that guest hangs, guest memory is not shared: "
+		"give QEMU memory-backend-memfd,share=on",
+		queue);
 }
 
 static bool write_notify(struct vpci *vpci, uint64_t offset, const uint8_t *buf, size_t count)

@@ -795,7 +795,7 @@ static void walk_pop(struct fixture *f, struct oracle *o)
 
 static void walk_publish(struct fixture *f, struct oracle *o, uint16_t n)
 {
-	uint32_t id, len;
+	uint32_t id = 0, len = 0;
 
 	if (n > o->popped - o->published)
 		return;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What goes wrong with one VMM, and that it stays there.
 
-	   a: stock QEMU, stock Linux     b: the same     c: QEMUs that cannot work
+	   a: stock QEMU, stock Linux     b: the same     c, d: QEMUs that cannot work
 	   eth0                           eth0              :
 	     | vfio-user                    |               :
 	+----+---- outrigger net shared ----+---------------+----+
@@ -27,12 +27,11 @@ GATEWAY = '192.168.64.1'
 def setUpModule():
 	global net, a, b
 	traffic.needs_guests()
-	stack = traffic.module_stack()
-	tmp = stack.enter_context(harness.TemporaryDirectory())
-	expected = re.compile(f'{traffic.EXPECTED_LOG.pattern}|/a: a second client|/c: .*guest memory')
-	net = stack.enter_context(traffic.Network('shared', tmp, ['a', 'b', 'c'], expected_log=expected))
-	a, b = traffic.boot(stack, a={'vfio_user': [net.paths['a']], 'reboots': True},
-			    b={'vfio_user': [net.paths['b']]})
+	tmp = unittest.enterModuleContext(harness.TemporaryDirectory())
+	expected = re.compile(f'{traffic.EXPECTED_LOG.pattern}|/a: a second client|/[cd]: .*guest memory')
+	net = unittest.enterModuleContext(
+		traffic.Network('shared', tmp, ['a', 'b', 'c', 'd'], expected_log=expected))
+	a, b = traffic.boot({'vfio_user': [net.paths['a']], 'reboots': True}, {'vfio_user': [net.paths['b']]})
 	a.ip, b.ip = traffic.lease_ip(a), traffic.lease_ip(b)
 
 
@@ -41,29 +40,44 @@ class Vmm(unittest.TestCase):
 		with traffic.Stream() as stream:
 			transfer = a.start(f'nc {GATEWAY} {stream.port} < /dev/null | sha256sum')
 			stream.wait_more()
+			fds = net.open_fds()
 			with harness.Guest(vfio_user=[net.paths['a']], wait=False) as second:
 				self.assertNotEqual(second.wait(), 0)
 				self.assertIn('resource busy', second.stderr())
 			self.assertRegex(net.stderr(), r'/a: a second client: .* busy')
 			stream.wait_more()
+			self.assertLessEqual(net.open_fds(), fds)
 			sent = stream.finish()
 			self.assertEqual(transfer.check(traffic.BULK_TIMEOUT).split()[0], sent)
 		self.assertTrue(traffic.pings(a, GATEWAY))
 
-	def check_private_memory(self, memory):
-		"""Nothing can work, and the guest's driver may wait for it forever: the operator is told why."""
-		logged = len(net.stderr())
-		private = ['-object', f'{memory},id=private,size=256M', '-machine', 'memory-backend=private']
-		with harness.Guest(vfio_user=[net.paths['c']], qemu=private) as c:
-			c.check('ip link set eth0 up > /dev/null 2>&1 &')
-			traffic.until_logged(net, '/c: .*guest memory.*share=on', logged)
+
+class PrivateMemory(unittest.TestCase):
+	"""Nothing can work, and the guest's driver may wait for it forever: the operator is told why."""
+
+	@classmethod
+	def setUpClass(cls):
+		for name, guest in zip('cd', traffic.boot(
+				cls.guest('c', 'memory-backend-ram'),
+				cls.guest('d', 'memory-backend-memfd,share=off'))):
+			setattr(cls, name, guest)
+			cls.addClassCleanup(guest.kill)
+
+	@staticmethod
+	def guest(nic, memory):
+		return {'vfio_user': [net.paths[nic]],
+			'qemu': ['-object', f'{memory},id=private,size=256M', '-machine', 'memory-backend=private']}
+
+	def check_told(self, guest, nic):
+		guest.check('ip link set eth0 up > /dev/null 2>&1 &')
+		traffic.until_logged(net, f'/{nic}: .*guest memory.*share=on')
 		self.assertTrue(traffic.pings(b, GATEWAY))
 
 	def test_operator_is_told_what_to_do_about_guest_memory_without_a_file(self):
-		self.check_private_memory('memory-backend-ram')
+		self.check_told(self.c, 'c')
 
 	def test_operator_is_told_what_to_do_about_guest_memory_that_is_not_shared(self):
-		self.check_private_memory('memory-backend-memfd,share=off')
+		self.check_told(self.d, 'd')
 
 
 class Pauses(unittest.TestCase):

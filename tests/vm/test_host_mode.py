@@ -31,10 +31,9 @@ GATEWAY = '192.168.128.1'
 def setUpModule():
 	global a, a_lease, b, b_lease
 	traffic.needs_guests()
-	stack = traffic.module_stack()
-	tmp = stack.enter_context(harness.TemporaryDirectory())
-	net = stack.enter_context(traffic.Network('host', tmp, ['a', 'b']))
-	a, b = traffic.boot(stack, a={'vfio_user': [net.paths['a']]}, b={'vfio_user': [net.paths['b']]})
+	tmp = unittest.enterModuleContext(harness.TemporaryDirectory())
+	net = unittest.enterModuleContext(traffic.Network('host', tmp, ['a', 'b']))
+	a, b = traffic.boot({'vfio_user': [net.paths['a']]}, {'vfio_user': [net.paths['b']]})
 	a_lease, b_lease = traffic.lease(a), traffic.lease(b)
 
 

@@ -31,18 +31,16 @@ PCI = '/sys/class/net/eth0/device/..'	# the card, above its virtio device
 
 
 def setUpModule():
-	global plain, plain_lease, custom, custom_lease, custom_net
+	global plain, plain_lease, custom, custom_lease
 	traffic.needs_guests()
-	stack = traffic.module_stack()
-	tmp = stack.enter_context(harness.TemporaryDirectory())
-	plain_net = stack.enter_context(traffic.Network('shared', tmp, ['plain']))
-	custom_net = stack.enter_context(traffic.Network(
+	tmp = unittest.enterModuleContext(harness.TemporaryDirectory())
+	plain_net = unittest.enterModuleContext(traffic.Network('shared', tmp, ['plain']))
+	custom_net = unittest.enterModuleContext(traffic.Network(
 		'shared', tmp, ['custom=52:54:00:77:00:05'], '--start-address', '10.77.1.1',
 		'--end-address', '10.77.1.9', '--subnet-mask', '255.255.0.0',
 		'--nat66-prefix', 'fd12:3456:789a::', '--mtu', '9000'))
-	plain, custom = traffic.boot(
-		stack, plain={'vfio_user': plain_net.paths.values(), 'reboots': True},
-		custom={'vfio_user': custom_net.paths.values()})
+	plain, custom = traffic.boot({'vfio_user': plain_net.paths.values(), 'reboots': True},
+				     {'vfio_user': custom_net.paths.values()})
 	plain_lease, custom_lease = traffic.lease(plain), traffic.lease(custom)
 
 

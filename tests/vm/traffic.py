@@ -62,19 +62,12 @@ class Network(harness.Outrigger):
 			raise harness.Failure(f'{self} has logged\n' + '\n'.join(unexpected))
 
 
-def boot(stack, **guests):
-	"""Boot several guests at once, each given by the arguments of its Guest; they end with the stack."""
-	started = [stack.enter_context(harness.Guest(wait=False, **arguments)) for arguments in guests.values()]
+def boot(*guests):
+	"""Boot several guests at once, each given by the arguments of its Guest; they end with the module."""
+	started = [unittest.enterModuleContext(harness.Guest(wait=False, **arguments)) for arguments in guests]
 	for guest in started:
 		guest.boot()
 	return started
-
-
-def module_stack():
-	"""For setUpModule(): an ExitStack that is left with the module, or at once if that fails."""
-	stack = contextlib.ExitStack()
-	unittest.addModuleCleanup(stack.close)
-	return stack
 
 
 # Addresses
@@ -105,12 +98,12 @@ def until(guest, condition, timeout=60):
 				      + guest.check('ip addr; ip -6 route; dmesg | tail'))
 
 
-def until_logged(process, pattern, since=0, timeout=60):
-	"""Look at a process's log, from a character on, until something like that is in it."""
+def until_logged(process, pattern, timeout=60):
+	"""Look at a process's log until something like that is in it."""
 	deadline = harness.Deadline(timeout)
-	while not re.search(pattern, process.stderr()[since:]):
+	while not re.search(pattern, process.stderr()):
 		if not deadline.left():
-			raise harness.Failure(f'{process} has not logged `{pattern}`, but\n{process.stderr()[since:]}')
+			raise harness.Failure(f'{process} has not logged `{pattern}`, but\n{process.stderr()}')
 		time.sleep(0.05)
 
 
