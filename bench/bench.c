@@ -21,7 +21,7 @@
 #include "vfio_user/wire.h"
 
 #define READY_MS 10000
-#define STOP_MS 5000
+#define STOP_MS	 5000
 
 extern char **environ;
 
@@ -92,8 +92,6 @@ void pin(int cpu)
 {
 	cpu_set_t set;
 
-	if (cpu < 0)
-		return;
 	CPU_ZERO(&set);
 	CPU_SET((size_t)cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set) < 0)
@@ -107,7 +105,7 @@ static void wait_ready(struct served *s, uint64_t start)
 	size_t len = 0;
 
 	while (!len || line[len - 1] != '\n') {
-		struct pollfd p = {.fd = s->out, .events = POLLIN};
+		struct pollfd p = { .fd = s->out, .events = POLLIN };
 
 		if (poll(&p, 1, READY_MS) <= 0)
 			die("the server was not ready after %d s", READY_MS / 1000);
@@ -126,7 +124,8 @@ static void wait_ready(struct served *s, uint64_t start)
 void serve(struct served *s)
 {
 	char *binary = getenv("OUTRIGGER");
-	char *argv[] = {binary, (char *)"net", (char *)"host", (char *)"--nic", s->nic, NULL};
+	char *argv[] = { binary, (char *)"net",		(char *)"host",	   (char *)"--nic",
+			 s->nic, (char *)"--log-level", (char *)"warning", NULL };
 	posix_spawn_file_actions_t actions;
 	int out[2];
 
@@ -190,11 +189,11 @@ static void recv_all(int fd, void *data, size_t len)
 int nic_connect(const char *path)
 {
 	static const char json[] = "{\"capabilities\":{\"max_msg_fds\":16}}";
-	static const struct wire_version version = {.major = 0, .minor = 0};
-	struct wire_header header = {.id = 1, .command = WIRE_VERSION};
+	static const struct wire_version version = { .major = 0, .minor = 0 };
+	struct wire_header header = { .id = 1, .command = WIRE_VERSION };
 	char request[sizeof(header) + sizeof(version) + sizeof(json)];
 	struct wire_header reply;
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	char rest[4096];
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -233,24 +232,29 @@ static bool target_met(enum target target, double value, double limit)
 /* Strings are this program's own and need no escapes. */
 void report(const struct result *r)
 {
-	static const char *const sign[] = {"", "<=", "<", ">="};
+	static const char *const sign[] = { "", "<=", "<", ">=" };
 	bool has_reference = r->reference >= 0;
-	double judged = has_reference ? r->ours / r->reference : r->ours;
+	double judged = has_reference ? r->ratio : r->ours;
 
 	printf("{\"bench\":\"%s\",\"name\":\"%s\",\"what\":\"%s\",\"unit\":\"%s\",\"ours\":%.6g",
 	       r->bench, r->name, r->what, r->unit, r->ours);
 	if (has_reference)
-		printf(",\"reference\":%.6g,\"ratio\":%.4g", r->reference, judged);
+		printf(",\"reference\":%.6g,\"ratio\":%.4g", r->reference, r->ratio);
 	if (r->ours_p99 > 0)
 		printf(",\"ours_p99\":%.6g", r->ours_p99);
 	if (r->reference_p99 > 0)
 		printf(",\"reference_p99\":%.6g", r->reference_p99);
 	if (r->target != TARGET_NONE)
-		printf(",\"target\":\"%s %.*f\",\"met\":%s", sign[r->target],
-		       has_reference ? 2 : 0, r->limit,
-		       target_met(r->target, judged, r->limit) ? "true" : "false");
+		printf(",\"target\":\"%s %.*f\",\"met\":%s", sign[r->target], has_reference ? 2 : 0,
+		       r->limit, target_met(r->target, judged, r->limit) ? "true" : "false");
 	if (r->note)
 		printf(",\"note\":\"%s\"", r->note);
 	printf("}\n");
+	fflush(stdout);
+}
+
+void skip(const char *bench, const char *name, const char *why)
+{
+	printf("{\"bench\":\"%s\",\"name\":\"%s\",\"skipped\":\"%s\"}\n", bench, name, why);
 	fflush(stdout);
 }

@@ -28,7 +28,7 @@ uint64_t now_ns(void);
 /** percentile() - of n values, which get sorted; p in 0..100 */
 double percentile(double *values, size_t n, double p);
 
-/** pin() - run on one CPU from now on, and what is started from here on too; cpu < 0: no change */
+/** pin() - run on this CPU from now on, and what is started from here on too */
 void pin(int cpu);
 
 /** struct served - `outrigger net host` with one NIC, or a stand-in with the same command line */
@@ -62,13 +62,14 @@ enum target {
  * @name:      of one word, for machines and people alike
  * @what:      a sentence
  * @ours, @reference: in @unit; @reference < 0: there is none
+ * @ratio:     of ours to the reference
  * @target, @limit:   what the ratio (without a reference: @ours) has to be
  * @ours_p99, @reference_p99: 0: not measured
- * @note:      conditions, e.g. how it was pinned; may be NULL
+ * @note:      conditions; may be NULL
  */
 struct result {
 	const char *bench, *name, *what, *unit;
-	double ours, reference;
+	double ours, reference, ratio;
 	double ours_p99, reference_p99;
 	enum target target;
 	double limit;
@@ -77,5 +78,8 @@ struct result {
 
 /** report() - print a result as one line of JSON */
 void report(const struct result *r);
+
+/** skip() - print, as a result, why there is none */
+void skip(const char *bench, const char *name, const char *why);
 
 #endif

@@ -20,9 +20,9 @@
 
 #include "bench.h"
 
-#define STARTS 20
+#define STARTS	 20
 #define SETTLE_S 1 /* start-up work still going on is not idle */
-#define IDLE_S 5
+#define IDLE_S	 5
 
 /* The number behind "field:" in a file like /proc/PID/status */
 static unsigned long proc_field(const char *path, const char *field)
@@ -84,7 +84,7 @@ static void start_time(void)
 		ms[i] = (double)s.ready_ns / 1e6;
 		serve_end(&s);
 	}
-	report(&(struct result){
+	report(&(struct result) {
 		.bench = "idle",
 		.name = "start",
 		.what = "from spawn to the ready line, median of 20; p99: the slowest",
@@ -103,7 +103,7 @@ static void memory(pid_t pid, const char *name, const char *clients)
 
 	snprintf(note, sizeof(note), "%s; anonymous %lu KiB, of files %lu KiB", clients,
 		 status_field(pid, "RssAnon"), status_field(pid, "RssFile"));
-	report(&(struct result){
+	report(&(struct result) {
 		.bench = "idle",
 		.name = name,
 		.what = "resident memory of a process with one NIC",
@@ -123,7 +123,7 @@ static void wake_ups(pid_t pid, const char *name, const char *clients)
 	unsigned long before = sleeps(pid);
 
 	sleep(IDLE_S);
-	report(&(struct result){
+	report(&(struct result) {
 		.bench = "idle",
 		.name = name,
 		.what = "wake-ups in 5 idle seconds, all threads",
