@@ -70,8 +70,9 @@ class Process:
     def stderr(self):
         """What it wrote so far; also after kill()."""
         if not self._stderr.closed:
-            self._stderr.seek(0)
-            self._stderr_text = self._stderr.read().decode(errors="replace")
+            # Without seek(): the process shares this file's position, and would write where we read.
+            fd = self._stderr.fileno()
+            self._stderr_text = os.pread(fd, os.fstat(fd).st_size, 0).decode(errors="replace")
         return self._stderr_text
 
     def read_line(self, deadline_s=vu.DEADLINE):

@@ -18,6 +18,9 @@ class Disconnect(ServedTestCase):
     """101: whenever a client leaves, what it gave is released, what the device is stays."""
 
     def assert_all_released(self):
+        # One after the other: whoever is served was accepted after those that are to be released.
+        with vu.connect_when_free(self.path()) as client:
+            client.round_trip()
         self.wait_fds_back()
         self.assertFalse(self.server.holds("memfd:guest"))
 

@@ -82,14 +82,16 @@ class PrivateMemory(unittest.TestCase):
 
 class Pauses(unittest.TestCase):
 	def check_pause(self, pause, resume):
-		with traffic.Stream() as ours, traffic.Stream() as theirs:
+		with traffic.Stream() as ours, traffic.Stream() as theirs, harness.WebServer() as web:
 			interrupted = a.start(f'nc {GATEWAY} {ours.port} < /dev/null | sha256sum')
 			undisturbed = b.start(f'nc {GATEWAY} {theirs.port} < /dev/null | sha256sum')
 			ours.wait_more()
+			self.assertTrue(traffic.pings(b, a.ip))	# who knows its address from now on
 			self.addCleanup(resume)
 			pause()
-			b.run(f'ping -q -c 200 -i 0.001 -W 1 -s 16000 {a.ip}')	# 3 MB, and the network keeps 1 MiB
-			theirs.wait_more()
+			text = b.run(f'ping -q -c 200 -i 0.001 -W 1 -s 16000 {a.ip}')[1]
+			self.assertIn('200 packets transmitted', text)	# 3 MB; the network keeps 1 MiB
+			self.assertEqual(traffic.download_sha256(b, web.url(GATEWAY, 2 * MIB)), web.sha256(2 * MIB))
 			resume()
 			ours.wait_more()
 			for stream, transfer in (ours, interrupted), (theirs, undisturbed):

@@ -11,7 +11,6 @@ import ipaddress
 import os
 import re
 import socket
-import sys
 import threading
 import time
 import unittest
@@ -34,9 +33,9 @@ def needs_guests():
 
 def needs_sandbox():
 	"""Skip where there is no "outside" that is ours: see sandbox.py."""
-	sandboxed = os.environ.get('OUTRIGGER_SANDBOX', 'no: not started by tests/vm/sandbox.py')
+	sandboxed = os.environ.get('OUTRIGGER_SANDBOX', 'no: not run by tests/vm/sandbox.py')
 	if sandboxed != 'yes':
-		raise unittest.SkipTest(f'needs a sandbox (here: {sandboxed})')
+		raise unittest.SkipTest(f'needs an outside of its own: {sandboxed.removeprefix("no: ")}')
 
 
 class Network(harness.Outrigger):
@@ -108,7 +107,7 @@ def until_logged(process, pattern, timeout=60):
 
 
 def slaac_address(guest, interface='eth0'):
-	"""Wait for the address that a router advertisement brings, until it may be used: with its prefix's length."""
+	"""Wait for the address that a router advertisement brings, until it may be used: ADDRESS/LENGTH."""
 	until(guest, f'ip -6 addr show dev {interface} scope global | grep inet6 | grep -qv tentative')
 	return re.search(r'inet6 (\S+)', guest.check(f'ip -6 addr show dev {interface} scope global'))[1]
 
@@ -222,11 +221,11 @@ class Sink(TcpServer):
 
 
 class Stream(TcpServer):
-	"""Sends without end, some MiB per second, until told to finish: what a transfer is
+	"""Sends without end, at some MiB per second, until told to finish: what a transfer is
 	that goes on while something else happens, however long that takes."""
 
 	BLOCK = 1 << 16
-	PAUSE = 0.01	# seconds between blocks, which leave a processor for the something else
+	PAUSE = 0.03	# seconds between blocks, which leave a processor for the something else
 
 	def __init__(self, address='127.0.0.1'):
 		super().__init__(address)
@@ -248,7 +247,7 @@ class Stream(TcpServer):
 			self._ended = True
 			self._changed.notify_all()
 
-	def wait_more(self, size=4 * MIB):
+	def wait_more(self, size=2 * MIB):
 		"""Wait until that much more has been sent."""
 		goal = self.sent + size
 		self.wait_for(f'{size} bytes sent', lambda: self.sent >= goal)
