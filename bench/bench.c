@@ -7,11 +7,11 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -23,14 +23,23 @@
 #define READY_MS 10000
 #define STOP_MS	 5000
 
-extern char **environ;
-
 static struct served *running; /* to be stopped when we die */
 
 static void remove_dir(struct served *s)
 {
 	unlink(s->nic); /* only there if the server did not remove it */
 	rmdir(s->dir);
+}
+
+/* Async-signal-safe. */
+static _Noreturn void give_up(void)
+{
+	if (running) {
+		kill(running->pid, SIGKILL);
+		waitpid(running->pid, NULL, 0);
+		remove_dir(running);
+	}
+	_exit(1);
 }
 
 void die(const char *format, ...)
@@ -42,23 +51,15 @@ void die(const char *format, ...)
 	vfprintf(stderr, format, args);
 	fputs("\n", stderr);
 	va_end(args);
-	if (running) {
-		kill(running->pid, SIGKILL);
-		waitpid(running->pid, NULL, 0);
-		remove_dir(running);
-	}
-	exit(1);
+	give_up();
 }
 
-/* Async-signal-safe, so less tidy than die(): the temporary directory stays. */
 static void on_alarm(int signal)
 {
 	static const char text[] = "bench: took too long: a reply never came\n";
 
 	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
-	if (running)
-		kill(running->pid, SIGKILL);
-	_exit(1);
+	give_up();
 }
 
 void watchdog(unsigned int seconds)
@@ -121,12 +122,22 @@ static void wait_ready(struct served *s, uint64_t start)
 	}
 }
 
+/* In the child: become the server, which ends with us however we end. */
+static _Noreturn void become_server(char *binary, char *nic, int out)
+{
+	char *argv[] = { binary, (char *)"net",		(char *)"host",	   (char *)"--nic",
+			 nic,	 (char *)"--log-level", (char *)"warning", NULL };
+
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	dup2(out, STDOUT_FILENO);
+	execv(binary, argv);
+	fprintf(stderr, "bench: cannot start %s: %s\n", binary, strerror(errno));
+	_exit(127);
+}
+
 void serve(struct served *s)
 {
 	char *binary = getenv("OUTRIGGER");
-	char *argv[] = { binary, (char *)"net",		(char *)"host",	   (char *)"--nic",
-			 s->nic, (char *)"--log-level", (char *)"warning", NULL };
-	posix_spawn_file_actions_t actions;
 	int out[2];
 
 	if (!binary)
@@ -137,17 +148,14 @@ void serve(struct served *s)
 	snprintf(s->nic, sizeof(s->nic), "%s/nic", s->dir);
 	if (pipe2(out, O_CLOEXEC) < 0)
 		die("pipe: %s", strerror(errno));
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
 
 	uint64_t start = now_ns();
-	int error = posix_spawn(&s->pid, binary, &actions, NULL, argv, environ);
 
-	if (error) {
-		rmdir(s->dir);
-		die("cannot start %s: %s", binary, strerror(error));
-	}
-	posix_spawn_file_actions_destroy(&actions);
+	s->pid = fork();
+	if (s->pid < 0)
+		die("fork: %s", strerror(errno));
+	if (!s->pid)
+		become_server(binary, s->nic, out[1]);
 	close(out[1]);
 	s->out = out[0];
 	running = s;

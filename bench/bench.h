@@ -19,7 +19,7 @@
 /** die() - the measurement failed: say why, stop what was started, exit 1 */
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** watchdog() - die() if the program still runs after so many seconds */
+/** watchdog() - die() so many seconds from now, unless called again before */
 void watchdog(unsigned int seconds);
 
 /** now_ns() - the monotonic clock */
@@ -35,7 +35,7 @@ void pin(int cpu);
 struct served {
 	pid_t pid;
 	int out;	   /* its stdout */
-	uint64_t ready_ns; /* from just before the spawn to its first line on stdout */
+	uint64_t ready_ns; /* from just before its fork to its first line on stdout */
 	char dir[64];	   /* a temporary directory */
 	char nic[96];	   /* its one NIC's socket, in there */
 };

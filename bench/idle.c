@@ -2,7 +2,7 @@
 /*
  * idle.c - what a NIC costs that nobody uses
  *
- * - start: from just before the spawn of `outrigger net host --nic PATH` to its ready line; median of 20.
+ * - start: from just before the fork for `outrigger net host --nic PATH` to its ready line; median of 20.
  * - memory: VmRSS of /proc/PID/status, and its split into what is its own (RssAnon) and what the page
  *   cache holds anyway (RssFile).
  * - wake-ups: how often a thread of the process left the CPU of its own accord in 5 seconds
@@ -87,7 +87,7 @@ static void start_time(void)
 	report(&(struct result) {
 		.bench = "idle",
 		.name = "start",
-		.what = "from spawn to the ready line, median of 20; p99: the slowest",
+		.what = "from fork to the ready line, median of 20; p99: the slowest",
 		.unit = "ms",
 		.ours = percentile(ms, STARTS, 50),
 		.ours_p99 = percentile(ms, STARTS, 100),

@@ -33,11 +33,12 @@
 #include "bench.h"
 #include "vfio_user/wire.h"
 
-#define CONFIG_REGION 7			   /* VFIO's index of PCI config space */
-#define VENDOR_DEVICE UINT32_C(0x10411af4) /* a modern virtio-net card */
+#define CONFIG_REGION	7		     /* VFIO's index of PCI config space */
+#define VENDOR_DEVICE	UINT32_C(0x10411af4) /* a modern virtio-net card */
 
-#define IN_FLIGHT     16
-#define WARM_UP	      2000 /* rounds of each, not counted */
+#define IN_FLIGHT	16
+#define WARM_UP		200 /* rounds of each, not counted */
+#define BLOCK_TIMEOUT_S 60  /* a block takes milliseconds on an idle machine */
 
 /* wire.h's wire_region_io has no end of its own, so it cannot stand inside another struct. */
 struct read_request {
@@ -157,6 +158,7 @@ static void take_turns(const struct sides *sides, size_t n, size_t blocks, size_
 		size_t side = i & 1;
 		double *t = times[side] + i / 2 * rounds;
 
+		watchdog(BLOCK_TIMEOUT_S);
 		for (size_t round = 0; round < rounds; round++) {
 			t[round] = exchange(sides->fd[side], requests, replies, n);
 			for (size_t k = 0; side == 0 && k < n; k++)
@@ -266,6 +268,7 @@ static void measure_layout(const struct layout *layout, int client_cpu, int serv
 	/* Started from that CPU, server and echo stay there with all threads they will ever have. */
 	if (layout->pinned)
 		pin(server_cpu);
+	watchdog(BLOCK_TIMEOUT_S);
 	serve(&server);
 	sides.fd[0] = nic_connect(server.nic);
 	sides.fd[1] = echo_start();
@@ -283,7 +286,6 @@ int main(void)
 {
 	cpu_set_t allowed;
 
-	watchdog(120);
 	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
 		die("sched_getaffinity: %s", strerror(errno));
 	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
