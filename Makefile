@@ -64,7 +64,7 @@ demo: vm
 test: deps $(if $(filter vm,$(SUITES)),vm)
 	@$(MAKE) --no-print-directory build
 	@rm -f $(BUILD)/meson-logs/testlog.*
-	@$(run) meson test -C $(BUILD) --no-rebuild --print-errorlogs $(SUITES:%=--suite %) || true
+	@$(run) meson test -C $(BUILD) --no-rebuild --timeout-multiplier 2 --print-errorlogs $(SUITES:%=--suite %) || true
 	@scripts/test-summary $(BUILD)
 
 bench: vm
