@@ -70,6 +70,45 @@ enum rig_pci_irq {
 #define RIG_DMA_ACCESS_FILE	       (1u << 3)
 #define RIG_DMA_UNMAP_ALL	       (1u << 1)
 
+/* Types and flags of a sub-region in "VFIO_USER_DEVICE_GET_REGION_IO_FDS"; flags as KVM's. */
+#define RIG_IO_FD_IOEVENTFD	       0u
+#define RIG_IO_FD_IOREGIONFD	       1u
+#define RIG_IO_FD_SHADOW	       2u /* libvfio-user's: an ioeventfd that stores the value too */
+#define RIG_IO_FD_FLAG_DATAMATCH       (1u << 0)
+#define RIG_IO_FD_FLAG_PIO	       (1u << 1)
+#define RIG_IO_FD_FLAG_CCW	       (1u << 2)
+#define RIG_IO_FD_FLAG_POSTED	       (1u << 1) /* ioregionfd */
+
+/* Flags of "VFIO_USER_DEVICE_FEATURE", next to the index in bits 0 to 15. */
+#define RIG_FEATURE_INDEX_MASK	       0xffffu
+#define RIG_FEATURE_GET		       (1u << 16)
+#define RIG_FEATURE_SET		       (1u << 17)
+#define RIG_FEATURE_PROBE	       (1u << 18)
+
+/* Features. */
+enum rig_feature {
+	RIG_FEATURE_MIGRATION = 1,
+	RIG_FEATURE_MIG_DEVICE_STATE = 2,
+	RIG_FEATURE_DMA_LOGGING_START = 6,
+	RIG_FEATURE_DMA_LOGGING_STOP = 7,
+	RIG_FEATURE_DMA_LOGGING_REPORT = 8,
+};
+
+/* What a device says of its migration. */
+#define RIG_MIGRATION_STOP_COPY (1u << 0)
+#define RIG_MIGRATION_P2P	(1u << 1) /* nobody uses it */
+#define RIG_MIGRATION_PRE_COPY	(1u << 2)
+
+/* States of a device ("VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE"); 5 and 7 are for p2p. */
+enum rig_migration_state {
+	RIG_MIGRATION_ERROR = 0,
+	RIG_MIGRATION_STOP = 1,
+	RIG_MIGRATION_RUNNING = 2,
+	RIG_MIGRATION_STOP_COPYING = 3,
+	RIG_MIGRATION_RESUMING = 4,
+	RIG_MIGRATION_PRE_COPYING = 6,
+};
+
 /* Limits that hold for a side that does not state its own ("VFIO_USER_VERSION"). */
 #define RIG_DEFAULT_MAX_MSG_FDS	       1u
 #define RIG_DEFAULT_MAX_DATA_XFER_SIZE 1048576u

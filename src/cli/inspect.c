@@ -1,44 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * inspect.c - `outrigger inspect`: show what a vfio-user device is
+ * inspect.c - `outrigger inspect`: show what a vfio-user device is, and do things with it
  *
- * Asks the questions that a virtual machine monitor asks at start and prints the answers. It
+ * Asks the questions that a virtual machine monitor asks at start and prints the answers. That
  * changes nothing in the device - but it is a client, and most servers serve one at a time.
+ *
+ * Actions (inspect_action.h) come after the questions, as their answers tell what is possible, and
+ * take the place of the report.
  */
 #include "cli/inspect.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/inspect_options.h"
 #include <outrigger/vfio_user.h>
 
-#define ARRAY_SIZE(a)	   (sizeof(a) / sizeof((a)[0]))
-#define TIMEOUT_DEFAULT_MS 5000
-#define TIMEOUT_MAX_S	   86400.0
-#define CONFIG_MIN	   64u
-
-static const char usage[] =
-	"Usage: outrigger inspect [--json] [--timeout SECONDS] PATH\n"
-	"\n"
-	"Connects to the vfio-user server that listens on the UNIX socket PATH and shows what its\n"
-	"device is: protocol version and capabilities, regions, interrupts, PCI configuration.\n"
-	"\n"
-	"  --json              print one JSON document\n"
-	"  --timeout SECONDS   how long to wait for each answer (default: 5)\n"
-	"  --help              print this text\n"
-	"\n"
-	"Exit status: 0, 1 something failed, 2 the command line is wrong.\n";
-
-struct options {
-	const char *path;
-	bool json;
-	bool help;
-	int timeout_ms;
-};
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define CONFIG_MIN    64u
+#define MAX_MSG_FDS   253u /* all that a message can carry: a region's come with one */
 
 const char *inspect_region_name(uint32_t index)
 {
@@ -55,15 +38,36 @@ const char *inspect_irq_name(uint32_t index)
 	return index < ARRAY_SIZE(names) ? names[index] : "";
 }
 
+size_t inspect_areas(const struct rig_region_info *region)
+{
+	const bool listed = region->flags & RIG_REGION_CAPS;
+
+	return !listed && region->n_areas == 1 && region->areas[0].size == region->size
+		       ? 0
+		       : region->n_areas;
+}
+
 /* Gathering. A device that is no PCI device has regions and IRQs too, but no configuration. */
 
-static int gather_regions(struct client *client, struct inspection *in)
+struct question {
+	struct rig_client *client;
+	int timeout_ms;
+	bool reports; /* what is found out will be printed */
+};
+
+/* Each answer may take that long. */
+static rig_time deadline(const struct question *q)
+{
+	return rig_after_ms((unsigned int)q->timeout_ms);
+}
+
+static int gather_regions(const struct question *q, struct inspection *in)
 {
 	in->regions = calloc(in->device.num_regions + 1, sizeof(*in->regions));
 	if (!in->regions)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < in->device.num_regions; i++) {
-		int r = client_region_info(client, i, &in->regions[i]);
+		int r = rig_client_region_info(q->client, i, &in->regions[i], deadline(q));
 
 		if (r < 0)
 			return r;
@@ -71,13 +75,13 @@ static int gather_regions(struct client *client, struct inspection *in)
 	return 0;
 }
 
-static int gather_irqs(struct client *client, struct inspection *in)
+static int gather_irqs(const struct question *q, struct inspection *in)
 {
 	in->irqs = calloc(in->device.num_irqs + 1, sizeof(*in->irqs));
 	if (!in->irqs)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < in->device.num_irqs; i++) {
-		int r = client_irq_info(client, i, &in->irqs[i]);
+		int r = rig_client_irq_info(q->client, i, &in->irqs[i], deadline(q));
 
 		if (r < 0)
 			return r;
@@ -85,58 +89,93 @@ static int gather_irqs(struct client *client, struct inspection *in)
 	return 0;
 }
 
-static int gather_config(struct client *client, struct inspection *in)
+size_t inspect_config_size(const struct inspection *in)
 {
-	uint8_t bytes[PCI_CONFIG_MAX];
-	uint64_t bar_size[PCI_BARS], size;
-	int r;
+	uint64_t size;
 
 	if (!(in->device.flags & RIG_DEVICE_PCI) || in->device.num_regions <= RIG_PCI_CONFIG)
 		return 0;
-	size = in->regions[RIG_PCI_CONFIG].size;
+	size = in->regions[RIG_PCI_CONFIG]->size;
 	if (size < CONFIG_MIN)
 		return 0;
-	if (size > sizeof(bytes))
-		size = sizeof(bytes);
-	r = client_region_read(client, RIG_PCI_CONFIG, 0, bytes, (size_t)size);
+	return size < PCI_CONFIG_MAX ? (size_t)size : PCI_CONFIG_MAX;
+}
+
+void inspect_decode_config(const struct inspection *in, const uint8_t *bytes, size_t size,
+			   struct pci_config *ret)
+{
+	uint64_t bar_size[PCI_BARS];
+
+	for (unsigned int i = 0; i < PCI_BARS; i++)
+		bar_size[i] = in->regions[RIG_PCI_BAR0 + i]->size;
+	pci_config_decode(bytes, size, bar_size, ret);
+}
+
+static int gather_config(const struct question *q, struct inspection *in)
+{
+	uint8_t bytes[PCI_CONFIG_MAX];
+	const size_t size = inspect_config_size(in);
+	int r;
+
+	if (size == 0)
+		return 0;
+	r = rig_client_region_read(q->client, RIG_PCI_CONFIG, 0, bytes, size, deadline(q));
 	if (r < 0)
 		return r;
-	for (unsigned int i = 0; i < PCI_BARS; i++)
-		bar_size[i] = in->regions[RIG_PCI_BAR0 + i].size;
-	pci_config_decode(bytes, (size_t)size, bar_size, &in->config);
+	inspect_decode_config(in, bytes, size, &in->config);
 	in->has_config = true;
 	return 0;
 }
 
-static int gather(struct client *client, struct inspection *in)
+static int gather(const struct question *q, struct inspection *in)
 {
-	int r = client_device_info(client, &in->device);
+	int r;
 
+	rig_client_version(q->client, &in->version);
+	r = version_parse(*in->version.json ? in->version.json : NULL, &in->caps);
 	if (r == 0)
-		r = gather_regions(client, in);
+		r = rig_client_device_info(q->client, &in->device, deadline(q));
 	if (r == 0)
-		r = gather_irqs(client, in);
+		r = gather_regions(q, in);
 	if (r == 0)
-		r = gather_config(client, in);
+		r = gather_irqs(q, in);
+	if (r == 0 && q->reports)
+		r = gather_config(q, in);
 	return r;
 }
 
 static void inspection_clear(struct inspection *in)
 {
-	for (uint32_t i = 0; in->regions && i < in->device.num_regions; i++)
-		client_region_clear(&in->regions[i]);
 	free(in->regions);
 	free(in->irqs);
 }
 
 /* The command */
 
-static int print(const struct inspection *in, bool json)
+/* Each read is one message, and nothing is agreed to that costs anybody something. */
+static int open_client(const struct inspect_options *options, struct rig_client **ret)
+{
+	const struct rig_client_config config = {
+		.struct_size = sizeof(config),
+		.max_msg_fds = MAX_MSG_FDS,
+	};
+	char *error;
+	int r = rig_client_connect(options->path, &config,
+				   rig_after_ms((unsigned int)options->timeout_ms), ret, &error);
+
+	if (r < 0) {
+		fprintf(stderr, "outrigger: inspect: %s\n", error ? error : strerror(-r));
+		free(error);
+	}
+	return r;
+}
+
+static int print(const struct inspection *in, const struct inspect_options *options, size_t n_done)
 {
 	int r = 0;
 
-	if (json)
-		r = inspect_print_json(in);
+	if (options->json)
+		r = inspect_print_json(in, options->actions, n_done);
 	else
 		inspect_print_text(in);
 	if (r == 0 && (fflush(stdout) == EOF || ferror(stdout)))
@@ -146,96 +185,79 @@ static int print(const struct inspection *in, bool json)
 	return r;
 }
 
-static int inspect(const struct options *options)
+static void print_reason(struct rig_client *client, const char *path, int error)
 {
-	struct inspection in = { .socket = options->path };
-	struct client *client;
-	char *error;
-	int r = client_connect(options->path, options->timeout_ms, &client, &error);
+	char reason[1024];
 
-	if (r < 0) {
-		fprintf(stderr, "outrigger: inspect: %s\n", error ? error : strerror(-r));
-		free(error);
-		return EXIT_FAILURE;
-	}
-	in.version = client_version(client);
-	r = gather(client, &in);
-	if (r < 0)
-		fprintf(stderr, "outrigger: inspect: %s: %s\n", options->path,
-			*client_error(client) ? client_error(client) : strerror(-r));
+	if (rig_client_reason(client, reason, sizeof(reason)) > 0)
+		fprintf(stderr, "outrigger: inspect: %s\n", reason);
 	else
-		r = print(&in, options->json);
-	inspection_clear(&in);
-	client_free(client);
+		fprintf(stderr, "outrigger: inspect: %s: %s\n", path, strerror(-error));
+}
+
+/* Return: exit status. Of actions that failed there is a document too: it says which. */
+static int act_and_print(struct rig_client *client, const struct inspection *in,
+			 const struct inspect_options *options)
+{
+	const struct inspect_session session = {
+		.client = client,
+		.timeout_ms = options->timeout_ms,
+		.quiet = options->json,
+		.in = in,
+	};
+	size_t n_done = 0;
+	int r = inspect_actions_check(&session, options->actions, options->n_actions);
+
+	if (r < 0)
+		return r == -EINVAL ? CLI_EXIT_USAGE : EXIT_FAILURE;
+	r = inspect_actions_run(&session, options->actions, options->n_actions, &n_done);
+	if (options->json || options->n_actions == 0)
+		r = print(in, options, n_done) < 0 || r < 0 ? -EIO : 0;
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int usage_error(const char *what, const char *argument)
+static int inspect(const struct inspect_options *options)
 {
-	fprintf(stderr, "outrigger: inspect: %s%s; `outrigger inspect --help` says more\n", what,
-		argument);
-	return -EINVAL;
-}
-
-static int parse_timeout(const char *text, int *ret_ms)
-{
-	char *end;
-	double seconds = strtod(text, &end);
-
-	if (end == text || *end || !(seconds >= 0.001 && seconds <= TIMEOUT_MAX_S))
-		return usage_error("--timeout takes seconds, 0.001 to 86400, not ", text);
-	*ret_ms = (int)(seconds * 1000.0);
-	return 0;
-}
-
-static int parse(int argc, char **argv, struct options *ret)
-{
-	enum { JSON, TIMEOUT, HELP };
-	static const struct option known[] = {
-		{ "json", no_argument, NULL, JSON },
-		{ "timeout", required_argument, NULL, TIMEOUT },
-		{ "help", no_argument, NULL, HELP },
-		{ 0 },
+	struct inspection in = { .socket = options->path };
+	struct question question = {
+		.timeout_ms = options->timeout_ms,
+		.reports = options->json || options->n_actions == 0,
 	};
-	int option;
+	int status = EXIT_FAILURE;
+	int r = open_client(options, &question.client);
 
-	*ret = (struct options) { .timeout_ms = TIMEOUT_DEFAULT_MS };
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", known, NULL)) != -1) {
-		switch (option) {
-		case JSON:
-			ret->json = true;
-			break;
-		case TIMEOUT:
-			if (parse_timeout(optarg, &ret->timeout_ms) < 0)
-				return -EINVAL;
-			break;
-		case HELP:
-			ret->help = true;
-			return 0;
-		case ':':
-			return usage_error("no value given for ", argv[optind - 1]);
-		default:
-			return usage_error("unknown option ", argv[optind - 1]);
-		}
-	}
-	if (optind == argc)
-		return usage_error("no socket given", "");
-	if (optind + 1 < argc)
-		return usage_error("one socket at a time, not also ", argv[optind + 1]);
-	ret->path = argv[optind];
-	return 0;
+	if (r < 0)
+		return EXIT_FAILURE;
+	r = gather(&question, &in);
+	if (r < 0)
+		print_reason(question.client, options->path, r);
+	else
+		status = act_and_print(question.client, &in, options);
+	inspection_clear(&in);
+	rig_client_free(question.client);
+	return status;
+}
+
+static int refuse(int error, char *why)
+{
+	fprintf(stderr, "outrigger: inspect: %s\n", why ? why : strerror(-error));
+	free(why);
+	return error == -EINVAL ? CLI_EXIT_USAGE : EXIT_FAILURE;
 }
 
 int cmd_inspect(int argc, char **argv)
 {
-	struct options options;
+	struct inspect_options options;
+	char *why;
+	int status = EXIT_SUCCESS;
+	int r = inspect_options_parse(argc, argv, &options, &why);
 
-	if (parse(argc, argv, &options) < 0)
-		return CLI_EXIT_USAGE;
-	if (options.help) {
-		fputs(usage, stdout);
-		return EXIT_SUCCESS;
-	}
-	return inspect(&options);
+	if (r < 0)
+		status = refuse(r, why);
+	else if (options.help)
+		fputs(inspect_usage(), stdout);
+	else
+		status = inspect(&options);
+	inspect_options_free(&options);
+	return status;
 }

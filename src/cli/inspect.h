@@ -22,19 +22,29 @@
  *				capabilities[] {offset, id, name, extended, version (if extended),
  *				fields {...} by kind},
  *				capabilities_broken (only if a list ends wrongly): a sentence
+ *	actions[]		only if some were asked for, those that were begun: action, the
+ *				option's name (read, save_state, ...);
+ *				read, write: region, offset, length; data (hexadecimal);
+ *				dump_config: length; data, config as above;
+ *				watch_irqs: interrupts[] {index, name, vector, count} that came;
+ *				save_state, load_state: file, bytes, device_state;
+ *				with an --output file instead of data;
+ *				error (only of the last one, if it failed): a sentence
  */
 #ifndef CLI_INSPECT_H
 #define CLI_INSPECT_H
 
 #include "cli/inspect_pci.h"
-#include "vfio_user/client.h"
+#include "vfio_user/version.h"
+#include <outrigger/client.h>
 
 struct inspection {
 	const char *socket;
-	const struct client_version *version;
-	struct wire_device_info device;
-	struct client_region *regions; /* device.num_regions */
-	struct wire_irq_info *irqs;    /* device.num_irqs */
+	struct rig_client_version version;
+	struct version_caps caps; /* what version.json says */
+	struct rig_device_info device;
+	const struct rig_region_info **regions; /* device.num_regions; the client's */
+	struct rig_irq_info *irqs;		/* device.num_irqs */
 	bool has_config;
 	struct pci_config config;
 };
@@ -43,9 +53,25 @@ struct inspection {
 const char *inspect_region_name(uint32_t index);
 const char *inspect_irq_name(uint32_t index);
 
-void inspect_print_text(const struct inspection *in);
+/** inspect_areas() - how many mappable areas there are to tell of: not one that is all of it */
+size_t inspect_areas(const struct rig_region_info *region);
 
-/** inspect_print_json() - Return: 0, -ENOMEM */
-int inspect_print_json(const struct inspection *in);
+/** inspect_config_size() - how much PCI configuration space there is to look at; 0: none */
+size_t inspect_config_size(const struct inspection *in);
+
+/** inspect_decode_config() - @bytes: inspect_config_size() of them */
+void inspect_decode_config(const struct inspection *in, const uint8_t *bytes, size_t size,
+			   struct pci_config *ret);
+
+void inspect_print_text(const struct inspection *in);
+void inspect_print_config(const struct pci_config *config);
+
+/** inspect_print_hexdump() - @offset: of the first byte */
+void inspect_print_hexdump(const uint8_t *bytes, size_t len, uint64_t offset);
+
+struct inspect_action;
+
+/** inspect_print_json() - with what the first n actions did. Return: 0, -ENOMEM */
+int inspect_print_json(const struct inspection *in, const struct inspect_action *actions, size_t n);
 
 #endif

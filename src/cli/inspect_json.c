@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * inspect_json.c - `outrigger inspect --json`; inspect.h lists the keys
- *
- * json-c tells of missing memory at each step. A whole document or none is wanted, so a failed
- * step is remembered in one place and asked for once, at the end.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,42 +8,9 @@
 
 #include <json-c/json.h>
 
-#include "cli/inspect.h"
+#include "cli/inspect_json.h"
+#include "cli/json_build.h"
 #include <outrigger/vfio_user.h>
-
-static bool out_of_memory;
-
-/* value is the parent's from here on. */
-static void put(struct json_object *parent, const char *key, struct json_object *value)
-{
-	if (!parent || !value || json_object_object_add(parent, key, value) < 0) {
-		out_of_memory = true;
-		json_object_put(value);
-	}
-}
-
-static void append(struct json_object *array, struct json_object *value)
-{
-	if (!array || !value || json_object_array_add(array, value) < 0) {
-		out_of_memory = true;
-		json_object_put(value);
-	}
-}
-
-static void put_number(struct json_object *parent, const char *key, uint64_t number)
-{
-	put(parent, key, json_object_new_uint64(number));
-}
-
-static void put_bool(struct json_object *parent, const char *key, bool value)
-{
-	put(parent, key, json_object_new_boolean(value));
-}
-
-static void put_text(struct json_object *parent, const char *key, const char *text)
-{
-	put(parent, key, json_object_new_string(text));
-}
 
 static struct json_object *stated(const struct version_caps *caps)
 {
@@ -66,71 +30,79 @@ static struct json_object *stated(const struct version_caps *caps)
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (caps->stated & names[i].cap)
-			append(array, json_object_new_string(names[i].name));
+			json_append(array, json_object_new_string(names[i].name));
 	return array;
 }
 
-static struct json_object *protocol(const struct client_version *version)
+static struct json_object *protocol(const struct inspection *in)
 {
+	const struct rig_client_version *version = &in->version;
+	const struct version_caps *caps = &in->caps;
 	struct json_object *o = json_object_new_object();
 
-	put_number(o, "major", version->major);
-	put_number(o, "minor", version->minor);
-	put_text(o, "capabilities_text", version->json);
-	put(o, "stated", stated(&version->caps));
-	put_number(o, "max_msg_fds", version->caps.max_msg_fds);
-	put_number(o, "max_data_xfer_size", version->caps.max_data_xfer_size);
-	put_number(o, "max_dma_maps", version->caps.max_dma_maps);
-	put_number(o, "pgsizes", version->caps.pgsizes);
-	put_bool(o, "write_multiple", version->caps.write_multiple);
-	put_bool(o, "sparse_mmap_fds", version->caps.sparse_mmap_fds);
+	json_put_number(o, "major", version->major);
+	json_put_number(o, "minor", version->minor);
+	json_put_text(o, "capabilities_text", version->json);
+	json_put(o, "stated", stated(caps));
+	json_put_number(o, "max_msg_fds", caps->max_msg_fds);
+	json_put_number(o, "max_data_xfer_size", caps->max_data_xfer_size);
+	json_put_number(o, "max_dma_maps", caps->max_dma_maps);
+	json_put_number(o, "pgsizes", caps->pgsizes);
+	json_put_bool(o, "write_multiple", caps->write_multiple);
+	json_put_bool(o, "sparse_mmap_fds", caps->sparse_mmap_fds);
 	return o;
 }
 
-static struct json_object *device(const struct wire_device_info *info)
+static struct json_object *device(const struct rig_device_info *info)
 {
 	struct json_object *o = json_object_new_object();
 
-	put_number(o, "flags", info->flags);
-	put_bool(o, "reset", info->flags & RIG_DEVICE_RESET);
-	put_bool(o, "pci", info->flags & RIG_DEVICE_PCI);
-	put_number(o, "num_regions", info->num_regions);
-	put_number(o, "num_irqs", info->num_irqs);
+	json_put_number(o, "flags", info->flags);
+	json_put_bool(o, "reset", info->flags & RIG_DEVICE_RESET);
+	json_put_bool(o, "pci", info->flags & RIG_DEVICE_PCI);
+	json_put_number(o, "num_regions", info->num_regions);
+	json_put_number(o, "num_irqs", info->num_irqs);
 	return o;
 }
 
-static struct json_object *areas(const struct client_region *region)
+static struct json_object *areas(const struct rig_region_info *region)
 {
 	struct json_object *array = json_object_new_array();
 
-	for (size_t i = 0; i < region->n_areas; i++) {
+	for (size_t i = 0; i < inspect_areas(region); i++) {
 		struct json_object *o = json_object_new_object();
 
-		put_number(o, "offset", region->areas[i].offset);
-		put_number(o, "size", region->areas[i].size);
-		append(array, o);
+		json_put_number(o, "offset", region->areas[i].offset);
+		json_put_number(o, "size", region->areas[i].size);
+		json_append(array, o);
 	}
 	return array;
 }
 
-static struct json_object *one_region(uint32_t index, const struct client_region *region)
+/* Of the region's first byte, as told by a part of it. */
+static uint64_t fd_offset(const struct rig_region_info *region)
+{
+	return region->n_areas > 0 ? region->areas[0].fd_offset - region->areas[0].offset : 0;
+}
+
+static struct json_object *one_region(uint32_t index, const struct rig_region_info *region)
 {
 	struct json_object *o = json_object_new_object();
 
-	put_number(o, "index", index);
-	put_text(o, "name", inspect_region_name(index));
-	put_number(o, "size", region->size);
-	put_number(o, "flags", region->flags);
-	put_bool(o, "read", region->flags & RIG_REGION_READ);
-	put_bool(o, "write", region->flags & RIG_REGION_WRITE);
-	put_bool(o, "mmap", region->flags & RIG_REGION_MMAP);
-	if (region->has_fd) {
-		put_number(o, "fd_offset", region->offset);
-		put(o, "areas", areas(region));
+	json_put_number(o, "index", index);
+	json_put_text(o, "name", inspect_region_name(index));
+	json_put_number(o, "size", region->size);
+	json_put_number(o, "flags", region->flags);
+	json_put_bool(o, "read", region->flags & RIG_REGION_READ);
+	json_put_bool(o, "write", region->flags & RIG_REGION_WRITE);
+	json_put_bool(o, "mmap", region->flags & RIG_REGION_MMAP);
+	if (region->n_fds > 0) {
+		json_put_number(o, "fd_offset", fd_offset(region));
+		json_put(o, "areas", areas(region));
 	}
 	if (region->has_type) {
-		put_number(o, "type", region->type);
-		put_number(o, "subtype", region->subtype);
+		json_put_number(o, "type", region->type);
+		json_put_number(o, "subtype", region->subtype);
 	}
 	return o;
 }
@@ -140,8 +112,8 @@ static struct json_object *regions(const struct inspection *in)
 	struct json_object *array = json_object_new_array();
 
 	for (uint32_t i = 0; i < in->device.num_regions; i++)
-		if (in->regions[i].size > 0)
-			append(array, one_region(i, &in->regions[i]));
+		if (in->regions[i]->size > 0)
+			json_append(array, one_region(i, in->regions[i]));
 	return array;
 }
 
@@ -153,15 +125,15 @@ static struct json_object *irqs(const struct inspection *in)
 		struct json_object *o = json_object_new_object();
 		uint32_t flags = in->irqs[i].flags;
 
-		put_number(o, "index", i);
-		put_text(o, "name", inspect_irq_name(i));
-		put_number(o, "count", in->irqs[i].count);
-		put_number(o, "flags", flags);
-		put_bool(o, "eventfd", flags & RIG_IRQ_EVENTFD);
-		put_bool(o, "maskable", flags & RIG_IRQ_MASKABLE);
-		put_bool(o, "automasked", flags & RIG_IRQ_AUTOMASKED);
-		put_bool(o, "noresize", flags & RIG_IRQ_NORESIZE);
-		append(array, o);
+		json_put_number(o, "index", i);
+		json_put_text(o, "name", inspect_irq_name(i));
+		json_put_number(o, "count", in->irqs[i].count);
+		json_put_number(o, "flags", flags);
+		json_put_bool(o, "eventfd", flags & RIG_IRQ_EVENTFD);
+		json_put_bool(o, "maskable", flags & RIG_IRQ_MASKABLE);
+		json_put_bool(o, "automasked", flags & RIG_IRQ_AUTOMASKED);
+		json_put_bool(o, "noresize", flags & RIG_IRQ_NORESIZE);
+		json_append(array, o);
 	}
 	return array;
 }
@@ -178,11 +150,11 @@ static struct json_object *bars(const struct pci_config *config)
 		if (bar->kind == PCI_BAR_NONE)
 			continue;
 		o = json_object_new_object();
-		put_number(o, "index", i);
-		put_text(o, "kind", kinds[bar->kind]);
-		put_bool(o, "prefetchable", bar->prefetchable);
-		put_number(o, "address", bar->address);
-		append(array, o);
+		json_put_number(o, "index", i);
+		json_put_text(o, "kind", kinds[bar->kind]);
+		json_put_bool(o, "prefetchable", bar->prefetchable);
+		json_put_number(o, "address", bar->address);
+		json_append(array, o);
 	}
 	return array;
 }
@@ -192,13 +164,13 @@ static void put_field(struct json_object *o, const struct pci_field *field)
 	switch (field->kind) {
 	case PCI_FIELD_NUMBER:
 	case PCI_FIELD_HEX:
-		put_number(o, field->key, field->number);
+		json_put_number(o, field->key, field->number);
 		break;
 	case PCI_FIELD_BOOL:
-		put_bool(o, field->key, field->number);
+		json_put_bool(o, field->key, field->number);
 		break;
 	case PCI_FIELD_TEXT:
-		put_text(o, field->key, field->text);
+		json_put_text(o, field->key, field->text);
 		break;
 	}
 }
@@ -208,60 +180,63 @@ static struct json_object *capability(const struct pci_cap *cap)
 	struct json_object *o = json_object_new_object();
 	struct json_object *fields = json_object_new_object();
 
-	put_number(o, "offset", cap->offset);
-	put_number(o, "id", cap->id);
-	put_text(o, "name", cap->name);
-	put_bool(o, "extended", cap->extended);
+	json_put_number(o, "offset", cap->offset);
+	json_put_number(o, "id", cap->id);
+	json_put_text(o, "name", cap->name);
+	json_put_bool(o, "extended", cap->extended);
 	if (cap->extended)
-		put_number(o, "version", cap->version);
+		json_put_number(o, "version", cap->version);
 	for (size_t i = 0; i < cap->n_fields; i++)
 		put_field(fields, &cap->fields[i]);
-	put(o, "fields", fields);
+	json_put(o, "fields", fields);
 	return o;
 }
 
-static struct json_object *config_space(const struct pci_config *config)
+struct json_object *inspect_json_config(const struct pci_config *config)
 {
 	struct json_object *o = json_object_new_object();
 	struct json_object *capabilities = json_object_new_array();
 
-	put_number(o, "vendor", config->vendor);
-	put_number(o, "device", config->device);
-	put_number(o, "subsystem_vendor", config->subsystem_vendor);
-	put_number(o, "subsystem", config->subsystem);
-	put_number(o, "class", config->class_code);
-	put_text(o, "class_name", pci_class_name(config->class_code));
-	put_number(o, "revision", config->revision);
-	put_number(o, "header_type", config->header_type);
-	put_number(o, "command", config->command);
-	put_number(o, "status", config->status);
-	put_number(o, "interrupt_pin", config->interrupt_pin);
-	put_number(o, "interrupt_line", config->interrupt_line);
-	put(o, "bars", bars(config));
+	json_put_number(o, "vendor", config->vendor);
+	json_put_number(o, "device", config->device);
+	json_put_number(o, "subsystem_vendor", config->subsystem_vendor);
+	json_put_number(o, "subsystem", config->subsystem);
+	json_put_number(o, "class", config->class_code);
+	json_put_text(o, "class_name", pci_class_name(config->class_code));
+	json_put_number(o, "revision", config->revision);
+	json_put_number(o, "header_type", config->header_type);
+	json_put_number(o, "command", config->command);
+	json_put_number(o, "status", config->status);
+	json_put_number(o, "interrupt_pin", config->interrupt_pin);
+	json_put_number(o, "interrupt_line", config->interrupt_line);
+	json_put(o, "bars", bars(config));
 	for (size_t i = 0; i < config->n_caps; i++)
-		append(capabilities, capability(&config->caps[i]));
-	put(o, "capabilities", capabilities);
+		json_append(capabilities, capability(&config->caps[i]));
+	json_put(o, "capabilities", capabilities);
 	if (config->caps_broken)
-		put_text(o, "capabilities_broken", config->caps_broken);
+		json_put_text(o, "capabilities_broken", config->caps_broken);
 	return o;
 }
 
-int inspect_print_json(const struct inspection *in)
+int inspect_print_json(const struct inspection *in, const struct inspect_action *actions, size_t n)
 {
 	struct json_object *o = json_object_new_object();
 	const char *text;
 
-	put_text(o, "socket", in->socket);
-	put(o, "protocol", protocol(in->version));
-	put(o, "device", device(&in->device));
-	put(o, "regions", regions(in));
-	put(o, "irqs", irqs(in));
+	json_put_text(o, "socket", in->socket);
+	json_put(o, "protocol", protocol(in));
+	json_put(o, "device", device(&in->device));
+	json_put(o, "regions", regions(in));
+	json_put(o, "irqs", irqs(in));
 	if (in->has_config)
-		put(o, "config", config_space(&in->config));
+		json_put(o, "config", inspect_json_config(&in->config));
+	if (n > 0)
+		json_put(o, "actions", inspect_json_actions(actions, n));
 
-	text = out_of_memory ? NULL
-			     : json_object_to_json_string_ext(
-				       o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+	text = json_incomplete()
+		       ? NULL
+		       : json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+								   JSON_C_TO_STRING_NOSLASHESCAPE);
 	if (text)
 		puts(text);
 	json_object_put(o);

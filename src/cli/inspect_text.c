@@ -13,6 +13,7 @@
 #include <outrigger/vfio_user.h>
 
 #define IRQ_COUNT_WIDTH 4 /* MSI-X has up to 2048 */
+#define DUMP_WIDTH	16
 
 struct flag_name {
 	uint32_t flag;
@@ -56,9 +57,9 @@ static void print_switch(const struct version_caps *caps, uint32_t cap, const ch
 
 static void print_protocol(const struct inspection *in)
 {
-	const struct version_caps *caps = &in->version->caps;
+	const struct version_caps *caps = &in->caps;
 
-	printf("vfio-user %u.%u\n", in->version->major, in->version->minor);
+	printf("vfio-user %u.%u\n", in->version.major, in->version.minor);
 	print_limit(caps, VERSION_CAP_MAX_MSG_FDS, "max_msg_fds", caps->max_msg_fds);
 	print_limit(caps, VERSION_CAP_MAX_DATA_XFER_SIZE, "max_data_xfer_size",
 		    caps->max_data_xfer_size);
@@ -79,14 +80,14 @@ static void print_device(const struct inspection *in)
 	printf("\n");
 }
 
-static void print_area(const struct client_area *area)
+static void print_area(const struct rig_region_area *area)
 {
 	printf("  %-8s   mappable at 0x%" PRIx64 ", size ", "", area->offset);
 	print_size(area->size);
 	printf("\n");
 }
 
-static void print_region(uint32_t index, const struct client_region *region)
+static void print_region(uint32_t index, const struct rig_region_info *region)
 {
 	static const struct flag_name names[] = { { RIG_REGION_READ, "read" },
 						  { RIG_REGION_WRITE, "write" },
@@ -101,10 +102,10 @@ static void print_region(uint32_t index, const struct client_region *region)
 	print_flags(region->flags, names);
 	if (region->has_type)
 		printf(" type 0x%" PRIx32 ":0x%" PRIx32, region->type, region->subtype);
-	if ((region->flags & RIG_REGION_MMAP) && !region->has_fd)
+	if ((region->flags & RIG_REGION_MMAP) && region->n_fds == 0)
 		printf(" (but no fd came)");
 	printf("\n");
-	for (size_t i = 0; i < region->n_areas; i++)
+	for (size_t i = 0; i < inspect_areas(region); i++)
 		print_area(&region->areas[i]);
 }
 
@@ -112,8 +113,8 @@ static void print_regions(const struct inspection *in)
 {
 	printf("\nRegions:\n");
 	for (uint32_t i = 0; i < in->device.num_regions; i++)
-		if (in->regions[i].size > 0)
-			print_region(i, &in->regions[i]);
+		if (in->regions[i]->size > 0)
+			print_region(i, in->regions[i]);
 }
 
 static void print_irqs(const struct inspection *in)
@@ -196,10 +197,8 @@ static void print_cap(const struct pci_cap *cap)
 	printf("\n");
 }
 
-static void print_config(const struct inspection *in)
+void inspect_print_config(const struct pci_config *c)
 {
-	const struct pci_config *c = &in->config;
-
 	printf("\nPCI configuration:\n");
 	printf("  %-12s %04x:%04x revision %02x\n", "device", c->vendor, c->device, c->revision);
 	printf("  %-12s %04x:%04x\n", "subsystem", c->subsystem_vendor, c->subsystem);
@@ -226,5 +225,47 @@ void inspect_print_text(const struct inspection *in)
 	print_regions(in);
 	print_irqs(in);
 	if (in->has_config)
-		print_config(in);
+		inspect_print_config(&in->config);
+}
+
+static char printable(uint8_t byte)
+{
+	return byte >= ' ' && byte <= '~' ? (char)byte : '.';
+}
+
+static void print_row(const uint8_t *bytes, size_t n, uint64_t offset)
+{
+	char characters[DUMP_WIDTH + 1] = "";
+
+	printf("%08" PRIx64 " ", offset);
+	for (size_t i = 0; i < DUMP_WIDTH; i++) {
+		printf(i == DUMP_WIDTH / 2 ? "  " : " ");
+		if (i < n)
+			printf("%02x", bytes[i]);
+		else
+			printf("  ");
+	}
+	for (size_t i = 0; i < n; i++)
+		characters[i] = printable(bytes[i]);
+	printf("  |%s|\n", characters);
+}
+
+/* As hexdump -C does: rows like the one before are a star. The last one is shown, for where it ends. */
+void inspect_print_hexdump(const uint8_t *bytes, size_t len, uint64_t offset)
+{
+	bool starred = false;
+
+	for (size_t at = 0; at < len; at += DUMP_WIDTH) {
+		const size_t left = len - at;
+
+		if (at > 0 && left > DUMP_WIDTH &&
+		    memcmp(bytes + at, bytes + at - DUMP_WIDTH, DUMP_WIDTH) == 0) {
+			if (!starred)
+				puts("*");
+			starred = true;
+			continue;
+		}
+		starred = false;
+		print_row(bytes + at, left < DUMP_WIDTH ? left : DUMP_WIDTH, offset + at);
+	}
 }

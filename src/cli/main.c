@@ -19,7 +19,7 @@ struct command {
 
 static const struct command commands[] = {
 	{ "net", "serve a network and the network cards that are plugged into it", cmd_net },
-	{ "inspect", "show what a vfio-user device is", cmd_inspect },
+	{ "inspect", "show what a vfio-user device is, or act on it", cmd_inspect },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

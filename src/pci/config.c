@@ -13,15 +13,22 @@
 #include "pci/config.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 /* The standard header ends here, capabilities live up to where extended space begins. */
 #define CAPS_START	 0x40u
 #define CAPS_END	 0x100u
 
+#define CAP_HEADER	 2u
+#define EXT_CAP_HEADER	 4u
+
 #define BAR_IO		 1u
 #define BAR_MEM64	 (2u << 1)
 #define BAR_PREFETCHABLE (1u << 3)
+
+#define ROM_ENABLE	 1u
+#define ROM_ADDRESS	 0xfffff800u
 
 void pci_put16(uint8_t *to, uint16_t value)
 {
@@ -50,7 +57,7 @@ void pci_config_init(struct pci_config *config, const struct pci_ids *ids, uint8
 {
 	assert(interrupt_pin <= 4);
 	memset(config, 0, sizeof(*config));
-	config->next_free = CAPS_START;
+	memset(config->used, true, CAPS_START / 4);
 
 	pci_put16(&config->value[PCI_REG_VENDOR], ids->vendor);
 	pci_put16(&config->value[PCI_REG_DEVICE], ids->device);
@@ -91,28 +98,103 @@ void pci_config_add_bar(struct pci_config *config, unsigned int bar, enum pci_ba
 		value[0] = BAR_MEM64;
 		pci_put32(writable + 4, (uint32_t)(mask >> 32));
 	}
-	if (kind == PCI_BAR_MEM64_PREFETCHABLE)
+	if (kind == PCI_BAR_MEM32_PREFETCHABLE || kind == PCI_BAR_MEM64_PREFETCHABLE)
 		value[0] |= BAR_PREFETCHABLE;
 	config->writable[PCI_REG_COMMAND] |= io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
 }
 
-uint8_t pci_config_add_cap(struct pci_config *config, uint8_t id, const void *body, size_t len)
+void pci_config_add_rom(struct pci_config *config, uint32_t size)
 {
-	uint8_t at = (uint8_t)config->next_free;
+	assert(size >= 2048 && (size & (size - 1)) == 0);
+	pci_put32(&config->writable[PCI_REG_ROM], (~(size - 1) & ROM_ADDRESS) | ROM_ENABLE);
+	config->writable[PCI_REG_COMMAND] |= PCI_COMMAND_MEMORY;
+}
 
-	assert(config->next_free + 2 + len <= CAPS_END);
-	config->value[at] = id;
-	memcpy(&config->value[at + 2], body, len);
+void pci_config_reserve(struct pci_config *config, uint16_t offset, size_t len)
+{
+	assert(len <= PCI_CONFIG_SPACE && offset <= PCI_CONFIG_SPACE - len);
+	for (size_t i = offset / 4; i < (offset + len + 3) / 4; i++)
+		config->used[i] = true;
+}
+
+static bool is_free(const struct pci_config *config, size_t at, size_t len)
+{
+	for (size_t i = at / 4; i < (at + len + 3) / 4; i++) {
+		if (config->used[i])
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Take len bytes between start and end: at this place, or at the first with room. "The bottom two
+ * bits of all pointers are reserved": each capability starts on a dword.
+ */
+static int take_room(struct pci_config *config, size_t at, size_t len, size_t start, size_t end)
+{
+	bool anywhere = at == 0;
+
+	if (!anywhere && (at % 4 != 0 || at < start || at >= end))
+		return -EINVAL;
+	if (anywhere)
+		at = start;
+	if (len > end - at)
+		return anywhere ? -ENOSPC : -EINVAL;
+	while (anywhere && at + 4 <= end - len && !is_free(config, at, len))
+		at += 4;
+	if (!is_free(config, at, len))
+		return anywhere ? -ENOSPC : -EEXIST;
+	pci_config_reserve(config, (uint16_t)at, len);
+	return (int)at;
+}
+
+int pci_config_add_cap(struct pci_config *config, uint16_t at, uint8_t id, const void *body,
+		       size_t len)
+{
+	int r = len > CAPS_END ? -ENOSPC
+			       : take_room(config, at, CAP_HEADER + len, CAPS_START, CAPS_END);
+
+	if (r < 0)
+		return r;
+	config->value[r] = id;
+	if (len)
+		memcpy(&config->value[r + CAP_HEADER], body, len);
 
 	if (config->last_cap)
-		config->value[config->last_cap + 1] = at;
+		config->value[config->last_cap + 1] = (uint8_t)r;
 	else
-		config->value[PCI_REG_CAPABILITIES] = at;
+		config->value[PCI_REG_CAPABILITIES] = (uint8_t)r;
 	config->value[PCI_REG_STATUS] |= PCI_STATUS_CAP_LIST;
-	config->last_cap = at;
-	/* "the bottom two bits of all pointers are reserved": each starts on a dword. */
-	config->next_free = (uint16_t)((at + 2 + len + 3) & ~(size_t)3);
-	return at;
+	config->last_cap = (uint16_t)r;
+	return r;
+}
+
+/* "Extended Capabilities ... always begin at offset 100h": there is no pointer to the first. */
+int pci_config_add_ext_cap(struct pci_config *config, uint16_t at, uint16_t id, uint8_t version,
+			   const void *body, size_t len)
+{
+	bool first = config->last_ext_cap == 0;
+	int r;
+
+	if (first && at != 0 && at != CAPS_END)
+		return -EINVAL;
+	if (len > PCI_CONFIG_SPACE)
+		return -ENOSPC;
+	r = take_room(config, at, EXT_CAP_HEADER + len, CAPS_END, PCI_CONFIG_SPACE);
+	if (r < 0)
+		return r;
+	pci_put16(&config->value[r], id);
+	config->value[r + 2] = version & 0xf;
+	if (len)
+		memcpy(&config->value[r + EXT_CAP_HEADER], body, len);
+
+	/* The pointer is the upper 12 bits of a header. */
+	if (!first) {
+		config->value[config->last_ext_cap + 2] |= (uint8_t)((unsigned int)r << 4);
+		config->value[config->last_ext_cap + 3] = (uint8_t)(r >> 4);
+	}
+	config->last_ext_cap = (uint16_t)r;
+	return r;
 }
 
 void pci_config_set_writable(struct pci_config *config, uint16_t offset, const void *mask,

@@ -4,7 +4,7 @@
  *
  * 4096 bytes with, for each bit, whether the guest may write it or clear it by writing 1; the rest
  * is read-only. BARs are sized the standard way (write all ones, read back the mask). Capabilities
- * are added while the device is built and chained in that order. One thread.
+ * are added while the device is built and chained in that order, wherever they are. One thread.
  */
 #ifndef PCI_CONFIG_H
 #define PCI_CONFIG_H
@@ -28,6 +28,7 @@
 #define PCI_REG_BAR0		 0x10u
 #define PCI_REG_SUBSYSTEM_VENDOR 0x2cu
 #define PCI_REG_SUBSYSTEM	 0x2eu
+#define PCI_REG_ROM		 0x30u
 #define PCI_REG_CAPABILITIES	 0x34u
 #define PCI_REG_INTERRUPT_LINE	 0x3cu
 #define PCI_REG_INTERRUPT_PIN	 0x3du
@@ -55,8 +56,8 @@ struct pci_config {
 	uint8_t writable[PCI_CONFIG_SPACE];
 	uint8_t write1_clear[PCI_CONFIG_SPACE];
 	uint8_t initial[PCI_CONFIG_SPACE]; /* what pci_config_reset() goes back to */
-	uint8_t last_cap;		   /* where the next capability is chained; 0: none yet */
-	uint16_t next_free;		   /* where it goes */
+	bool used[PCI_CONFIG_SPACE / 4];   /* dwords that the header or a capability has */
+	uint16_t last_cap, last_ext_cap;   /* where the next capability is chained; 0: none yet */
 };
 
 /** pci_config_init() - a type 0 header; interrupt pin 0 (no INTx) unless pin is 1..4 */
@@ -65,6 +66,7 @@ void pci_config_init(struct pci_config *config, const struct pci_ids *ids, uint8
 enum pci_bar_kind {
 	PCI_BAR_IO,
 	PCI_BAR_MEM32,
+	PCI_BAR_MEM32_PREFETCHABLE,
 	PCI_BAR_MEM64,		    /* takes the next BAR too */
 	PCI_BAR_MEM64_PREFETCHABLE, /* likewise */
 };
@@ -76,12 +78,25 @@ enum pci_bar_kind {
 void pci_config_add_bar(struct pci_config *config, unsigned int bar, enum pci_bar_kind kind,
 			uint64_t size);
 
+/** pci_config_add_rom() - an expansion ROM: a power of two, at least 2048. Asserts likewise */
+void pci_config_add_rom(struct pci_config *config, uint32_t size);
+
 /**
- * pci_config_add_cap() - append a capability
+ * pci_config_add_cap() - chain a capability behind those that are there
+ * @at: where, a multiple of 4; 0: at the first place with room
  * @body: what follows its two header bytes
- * Return: its offset
+ *
+ * Return: its offset, -EINVAL it cannot be @at, -EEXIST something else is, -ENOSPC
  */
-uint8_t pci_config_add_cap(struct pci_config *config, uint8_t id, const void *body, size_t len);
+int pci_config_add_cap(struct pci_config *config, uint16_t at, uint8_t id, const void *body,
+		       size_t len);
+
+/** pci_config_add_ext_cap() - likewise for an extended one, whose header has four bytes */
+int pci_config_add_ext_cap(struct pci_config *config, uint16_t at, uint16_t id, uint8_t version,
+			   const void *body, size_t len);
+
+/** pci_config_reserve() - no capability that is added later may have any of these bytes */
+void pci_config_reserve(struct pci_config *config, uint16_t offset, size_t len);
 
 /** pci_config_set_writable() - the guest may write the bits set in mask (len bytes from offset) */
 void pci_config_set_writable(struct pci_config *config, uint16_t offset, const void *mask,

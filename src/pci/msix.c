@@ -13,9 +13,6 @@
 #define ENTRY_CONTROL  12u
 #define CONTROL_MASKED 1u
 
-static_assert(MSIX_TABLE_OFFSET == 0, "an offset in the BAR is one in the table");
-static_assert(MSIX_VECTORS_MAX * MSIX_ENTRY_SIZE <= MSIX_PBA_OFFSET, "the table is below the PBA");
-
 static uint8_t writable_bits(size_t offset_in_entry)
 {
 	if (offset_in_entry == 0)
@@ -25,37 +22,51 @@ static uint8_t writable_bits(size_t offset_in_entry)
 	return offset_in_entry > ENTRY_CONTROL ? 0 : 0xff;
 }
 
-void msix_init(struct msix *msix, uint16_t vectors)
+static size_t table_size(const struct msix *msix)
+{
+	return (size_t)msix->vectors * MSIX_ENTRY_SIZE;
+}
+
+/* How many of count bytes from offset are in the table. */
+static size_t inside(const struct msix *msix, uint64_t offset, size_t count)
+{
+	size_t size = table_size(msix);
+
+	if (offset >= size)
+		return 0;
+	return count < size - offset ? count : (size_t)(size - offset);
+}
+
+void msix_init(struct msix *msix, uint8_t *table, uint16_t vectors)
 {
 	assert(vectors >= 1 && vectors <= MSIX_VECTORS_MAX);
 	msix->vectors = vectors;
+	msix->table = table;
 	msix_reset(msix);
 }
 
 void msix_reset(struct msix *msix)
 {
-	memset(msix->table, 0, sizeof(msix->table));
+	memset(msix->table, 0, table_size(msix));
 	for (size_t i = 0; i < msix->vectors; i++)
 		msix->table[i * MSIX_ENTRY_SIZE + ENTRY_CONTROL] = CONTROL_MASKED;
 }
 
 void msix_read(const struct msix *msix, uint64_t offset, void *buf, size_t count)
 {
-	size_t end = (size_t)msix->vectors * MSIX_ENTRY_SIZE;
-	uint8_t *to = buf;
+	size_t n = inside(msix, offset, count);
 
-	assert(count <= MSIX_BAR_SIZE && offset <= MSIX_BAR_SIZE - count);
-	for (size_t i = 0; i < count; i++)
-		to[i] = offset + i < end ? msix->table[offset + i] : 0;
+	memset(buf, 0, count);
+	if (n)
+		memcpy(buf, msix->table + offset, n);
 }
 
 void msix_write(struct msix *msix, uint64_t offset, const void *buf, size_t count)
 {
-	size_t end = (size_t)msix->vectors * MSIX_ENTRY_SIZE;
+	size_t n = inside(msix, offset, count);
 	const uint8_t *from = buf;
 
-	assert(count <= MSIX_BAR_SIZE && offset <= MSIX_BAR_SIZE - count);
-	for (size_t i = 0; i < count && offset + i < end; i++) {
+	for (size_t i = 0; i < n; i++) {
 		size_t at = (size_t)offset + i;
 
 		msix->table[at] = from[i] & writable_bits(at % MSIX_ENTRY_SIZE);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * msix.h - a BAR that holds the MSI-X table and its pending bits
+ * msix.h - the MSI-X table
  *
  * The table is memory and nothing more: with vfio-user the client turns an entry into an interrupt,
  * and gives the device an eventfd for each vector instead. QEMU and Cloud Hypervisor keep the table
@@ -15,26 +15,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MSIX_VECTORS_MAX  128u
-#define MSIX_ENTRY_SIZE	  16u
-
-/* Each in a page of its own, so that a client can trap the one and map the other. */
-#define MSIX_TABLE_OFFSET 0x0000u
-#define MSIX_PBA_OFFSET	  0x1000u
-#define MSIX_BAR_SIZE	  0x2000u
+#define MSIX_VECTORS_MAX 2048u
+#define MSIX_ENTRY_SIZE	 16u
 
 struct msix {
 	uint16_t vectors;
-	uint8_t table[MSIX_VECTORS_MAX * MSIX_ENTRY_SIZE];
+	uint8_t *table; /* the owner's: MSIX_ENTRY_SIZE for each vector */
 };
 
 /** msix_init() - every vector masked, as after a reset */
-void msix_init(struct msix *msix, uint16_t vectors);
+void msix_init(struct msix *msix, uint8_t *table, uint16_t vectors);
 void msix_reset(struct msix *msix);
 
 /**
- * msix_read(), msix_write() - any range inside MSIX_BAR_SIZE; reserved bits stay 0, what is no
- * table entry reads as 0
+ * msix_read(), msix_write() - any range, from the start of the table; reserved bits stay 0, what is
+ * no table entry reads as 0 and ignores writes
  */
 void msix_read(const struct msix *msix, uint64_t offset, void *buf, size_t count);
 void msix_write(struct msix *msix, uint64_t offset, const void *buf, size_t count);

@@ -2,79 +2,45 @@
 /*
  * dma.c - guest memory: what the client mapped, and where it is here
  *
- * A sorted array of (address, range). The search touches only the array; the ranges themselves
- * stay where they are, so pointers to them are good until they are removed. Adding and
- * removing move the tail of the array: with the most ranges that a client may have (65535) that
- * is 1 MiB, tens of microseconds, next to an mmap() that costs more.
- *
  * Arithmetic: a range may end at 2^64, so its end is not always a number. What is compared is the
  * last address (address + size - 1), which always is, because size 0 was refused.
+ *
+ * A range stays in the tree until it is gone for good, so that what is being removed still counts as
+ * an overlap; its state is what hides it.
  */
 #include "vfio_user/dma.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "sys/guarded_map.h"
-#include <outrigger/server.h>
+#include "vfio_user/dma_internal.h"
+#include <outrigger/vfio_user.h>
 
 #define PROT_FLAGS   (RIG_DMA_READ | RIG_DMA_WRITE)
 #define ACCESS_FLAGS (RIG_DMA_ACCESS_MMAP | RIG_DMA_ACCESS_FILE)
 
-struct range {
-	struct dma_range pub;
-	struct guarded_map *memory; /* NULL: only messages reach it */
-};
-
-struct slot {
-	uint64_t address; /* that of the range: what the search compares */
-	struct range *range;
-};
-
-struct dma_map {
-	struct slot *slots; /* sorted */
-	size_t n;
-	size_t allocated;
-	size_t max;
-	unsigned int losses_seen; /* guarded_map_losses() when the ranges were last looked at */
-};
-
-static uint64_t last_of(const struct dma_range *range)
+static void notify_nobody(void *opaque)
 {
-	return range->address + (range->size - 1);
-}
-
-/* The number of ranges that start at or below address. */
-static size_t count_upto(const struct dma_map *map, uint64_t address)
-{
-	size_t low = 0, high = map->n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (map->slots[middle].address <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static const struct dma_range *range_at(const struct dma_map *map, size_t i)
-{
-	return i < map->n ? &map->slots[i].range->pub : NULL;
 }
 
 int dma_map_new(uint32_t max_ranges, struct dma_map **ret)
 {
-	struct dma_map *map = calloc(1, sizeof(*map));
+	static _Atomic(uint64_t) last_id;
+	struct dma_map *map = aligned_alloc(alignof(struct dma_map), sizeof(*map));
 
 	if (!map)
 		return -ENOMEM;
+	memset(map, 0, sizeof(*map));
+	map->id = atomic_fetch_add(&last_id, 1) + 1;
 	map->max = max_ranges;
+	map->notify = notify_nobody;
 	map->losses_seen = guarded_map_losses();
+	dma_tree_init(&map->tree);
+	dma_pool_init(&map->pool, sizeof(struct range));
 	*ret = map;
 	return 0;
 }
@@ -83,15 +49,20 @@ void dma_map_free(struct dma_map *map)
 {
 	if (!map)
 		return;
+	while (atomic_load(&map->releasing))
+		sched_yield();
 	dma_map_remove_all(map);
-	free(map->slots);
+	dma_map_reap(map, NULL, NULL);
+	assert(map->n == 0);
+	dma_tree_destroy(&map->tree);
+	dma_pool_destroy(&map->pool);
 	free(map);
 }
 
-static void range_free(struct range *range)
+void dma_map_set_notify(struct dma_map *map, void (*notify)(void *opaque), void *opaque)
 {
-	guarded_map_free(range->memory);
-	free(range);
+	map->notify = notify;
+	map->notify_opaque = opaque;
 }
 
 static int check_request(uint64_t address, uint64_t size, uint32_t flags, int fd)
@@ -107,52 +78,48 @@ static int check_request(uint64_t address, uint64_t size, uint32_t flags, int fd
 	return size > DMA_MAX_SIZE ? -ENOSPC : 0;
 }
 
-static int range_new(uint64_t address, uint64_t size, uint32_t flags, uint64_t offset, int fd,
-		     struct range **ret)
+/* Room for one more in the tree and a range for it. */
+static struct range *range_get(struct dma_map *map)
 {
-	struct range *range = calloc(1, sizeof(*range));
-	int prot =
-		(flags & RIG_DMA_READ ? PROT_READ : 0) | (flags & RIG_DMA_WRITE ? PROT_WRITE : 0);
-	int r;
+	struct range *range = map->free_ranges;
 
+	if (dma_tree_reserve(&map->tree) < 0)
+		return NULL;
 	if (!range)
-		return -ENOMEM;
-	range->pub = (struct dma_range) { address, size, flags & PROT_FLAGS, NULL };
-	if (fd >= 0) {
-		r = guarded_map_new(fd, offset, (size_t)size, prot, &range->memory);
-		if (r < 0) {
-			free(range);
-			return r;
-		}
-		range->pub.host = guarded_map_addr(range->memory);
-	}
-	*ret = range;
-	return 0;
+		return dma_pool_get(&map->pool);
+	map->free_ranges = range->next_free;
+	range->backing = NULL;
+	return range;
 }
 
-/* Room for one more. */
-static int reserve(struct dma_map *map)
+static void range_put(struct dma_map *map, struct range *range)
 {
-	size_t n = map->allocated ? map->allocated * 2 : 16;
-	struct slot *slots;
+	dma_dirty_detach(map, range);
+	dma_backing_put(&map->backings, range->backing);
+	atomic_store(&range->state, RANGE_FREE);
+	range->next_free = map->free_ranges;
+	map->free_ranges = range;
+}
 
-	if (map->n == map->max)
-		return -ENOSPC;
-	if (map->n < map->allocated)
+/* Give it its memory. */
+static int range_fill(struct dma_map *map, struct range *range, uint64_t offset, int fd)
+{
+	struct dma_range *pub = &range->pub;
+	int prot = (pub->prot & RIG_DMA_READ ? PROT_READ : 0) |
+		   (pub->prot & RIG_DMA_WRITE ? PROT_WRITE : 0);
+	int r;
+
+	if (fd < 0)
 		return 0;
-	slots = reallocarray(map->slots, n, sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
-	map->slots = slots;
-	map->allocated = n;
-	return 0;
+	r = dma_backing_get(&map->backings, fd, offset, (size_t)pub->size, prot, &range->backing,
+			    &pub->host);
+	return r < 0 ? r : dma_dirty_attach(map, range);
 }
 
 int dma_map_add(struct dma_map *map, uint64_t address, uint64_t size, uint32_t flags,
 		uint64_t offset, int fd)
 {
 	struct range *range;
-	size_t i;
 	int r;
 
 	r = check_request(address, size, flags, fd);
@@ -160,102 +127,168 @@ int dma_map_add(struct dma_map *map, uint64_t address, uint64_t size, uint32_t f
 		return r;
 	if (dma_map_overlap(map, address, size))
 		return -EEXIST;
-	r = reserve(map);
-	if (r < 0)
-		return r;
-	r = range_new(address, size, flags, offset, fd, &range);
-	if (r < 0)
-		return r;
+	if (map->n == map->max)
+		return -ENOSPC;
+	range = range_get(map);
+	if (!range)
+		return -ENOMEM;
 
-	i = count_upto(map, address);
-	memmove(&map->slots[i + 1], &map->slots[i], (map->n - i) * sizeof(*map->slots));
-	map->slots[i] = (struct slot) { address, range };
+	range->pub = (struct dma_range) { address, size, flags & PROT_FLAGS, NULL };
+	r = range_fill(map, range, offset, fd);
+	if (r < 0) {
+		range_put(map, range);
+		return r;
+	}
+	atomic_store(&range->state, RANGE_LIVE);
+	dma_tree_insert(&map->tree, address, range);
 	map->n++;
 	return 0;
 }
 
+static void finish(struct dma_map *map, struct range *range)
+{
+	dma_tree_erase(&map->tree, range->pub.address);
+	range_put(map, range);
+	map->n--;
+}
+
+static int remove_begin(struct dma_map *map, struct range *range)
+{
+	/* Before looking for holders: see dma_pin.c. */
+	atomic_store(&range->state, RANGE_DYING);
+	if (dma_await(range)) {
+		map->n_dying++;
+		return -EINPROGRESS;
+	}
+	finish(map, range);
+	return 0;
+}
+
+static struct range *exactly(const struct dma_map *map, uint64_t address, uint64_t size)
+{
+	struct range *range = dma_tree_floor(&map->tree, address);
+
+	return range && range_state(range) == RANGE_LIVE && range->pub.address == address &&
+			       range->pub.size == size
+		       ? range
+		       : NULL;
+}
+
+int dma_map_remove_begin(struct dma_map *map, uint64_t address, uint64_t size)
+{
+	struct range *range = exactly(map, address, size);
+
+	return range ? remove_begin(map, range) : -ENOENT;
+}
+
+static struct range *lowest(const struct dma_map *map)
+{
+	struct range *range = dma_tree_floor(&map->tree, 0);
+
+	return range ? range : dma_tree_above(&map->tree, 0);
+}
+
+int dma_map_remove_all(struct dma_map *map)
+{
+	uint64_t address;
+
+	for (struct range *range = lowest(map); range;) {
+		address = range->pub.address;
+		if (range_state(range) == RANGE_LIVE)
+			remove_begin(map, range);
+		range = dma_tree_above(&map->tree, address);
+	}
+	return map->n_dying ? -EINPROGRESS : 0;
+}
+
+size_t dma_map_reap(struct dma_map *map,
+		    void (*gone)(void *opaque, uint64_t address, uint64_t size), void *opaque)
+{
+	struct range *range = atomic_exchange(&map->released, NULL);
+
+	while (range) {
+		struct range *next = range->next_released;
+		struct dma_range was = range->pub;
+
+		/* From here on it may be put on the list again. */
+		atomic_store(&range->in_released, false);
+		if (range_state(range) == RANGE_DYING && !dma_await(range)) {
+			map->n_dying--;
+			finish(map, range);
+			if (gone)
+				gone(opaque, was.address, was.size);
+		}
+		range = next;
+	}
+	return map->n_dying;
+}
+
 const struct dma_range *dma_map_overlap(const struct dma_map *map, uint64_t address, uint64_t size)
 {
-	size_t i = count_upto(map, address);
-	const struct dma_range *next = range_at(map, i);
+	const struct range *range = dma_tree_floor(&map->tree, address);
 
-	if (i > 0 && last_of(range_at(map, i - 1)) >= address)
-		return range_at(map, i - 1);
-	return next && next->address - address < size ? next : NULL;
+	if (range && range_holds(range, address))
+		return &range->pub;
+	range = dma_tree_above(&map->tree, address);
+	return range && range->pub.address - address < size ? &range->pub : NULL;
 }
 
 const struct dma_range *dma_map_get(const struct dma_map *map, uint64_t address, uint64_t size)
 {
-	const struct dma_range *range = dma_map_find(map, address);
+	const struct range *range = exactly(map, address, size);
 
-	return range && range->address == address && range->size == size ? range : NULL;
-}
-
-int dma_map_remove(struct dma_map *map, uint64_t address, uint64_t size)
-{
-	size_t i;
-
-	if (!dma_map_get(map, address, size))
-		return -ENOENT;
-	i = count_upto(map, address) - 1;
-	range_free(map->slots[i].range);
-	map->n--;
-	memmove(&map->slots[i], &map->slots[i + 1], (map->n - i) * sizeof(*map->slots));
-	return 0;
-}
-
-void dma_map_remove_all(struct dma_map *map)
-{
-	for (size_t i = 0; i < map->n; i++)
-		range_free(map->slots[i].range);
-	map->n = 0;
+	return range ? &range->pub : NULL;
 }
 
 const struct dma_range *dma_map_find(const struct dma_map *map, uint64_t address)
 {
-	size_t i = count_upto(map, address);
+	const struct range *range = dma_lookup(map, address);
 
-	if (i == 0 || last_of(range_at(map, i - 1)) < address)
-		return NULL;
-	return range_at(map, i - 1);
+	return range ? &range->pub : NULL;
+}
+
+/* From this range on, the first that is not being removed. */
+static const struct dma_range *first_live(const struct dma_map *map, const struct range *range)
+{
+	while (range && range_state(range) != RANGE_LIVE)
+		range = dma_tree_above(&map->tree, range->pub.address);
+	return range ? &range->pub : NULL;
 }
 
 const struct dma_range *dma_map_first(const struct dma_map *map)
 {
-	return range_at(map, 0);
+	return first_live(map, lowest(map));
 }
 
 const struct dma_range *dma_map_next(const struct dma_map *map, const struct dma_range *range)
 {
-	return range_at(map, count_upto(map, range->address));
+	return first_live(map, dma_tree_above(&map->tree, range->address));
 }
 
 int dma_map_translate(const struct dma_map *map, uint64_t address, uint64_t len, uint32_t prot,
 		      struct iovec *iov, size_t max_iov)
 {
-	size_t i = count_upto(map, address);
 	size_t n = 0;
 
 	while (len > 0) {
-		const struct dma_range *range = i > 0 ? range_at(map, i - 1) : NULL;
+		const struct range *range = dma_lookup(map, address);
 		uint64_t skip, part;
 
-		if (!range || address < range->address || last_of(range) < address)
+		/* What follows the last address is not address 0. */
+		if (!range || (n > 0 && address == 0))
 			return -EFAULT;
-		if ((range->prot & prot) != prot)
+		if ((range->pub.prot & prot) != prot)
 			return -EACCES;
-		if (!range->host)
+		if (!range->pub.host)
 			return -EREMOTEIO;
 		if (n == max_iov)
 			return -ENOBUFS;
 
-		skip = address - range->address;
-		part = range->size - skip < len ? range->size - skip : len;
-		iov[n++] = (struct iovec) { (char *)range->host + skip, (size_t)part };
-		/* At 2^64 this wraps to 0, where the next range, if any, is not slots[i]. */
+		skip = address - range->pub.address;
+		part = range->pub.size - skip < len ? range->pub.size - skip : len;
+		iov[n++] = (struct iovec) { (char *)range->pub.host + skip, (size_t)part };
 		address += part;
 		len -= part;
-		i++;
 	}
 	return (int)n;
 }
@@ -266,9 +299,8 @@ bool dma_map_lost(struct dma_map *map)
 
 	if (losses == map->losses_seen)
 		return false;
-	for (size_t i = 0; i < map->n; i++)
-		if (map->slots[i].range->memory && guarded_map_lost(map->slots[i].range->memory))
-			return true;
+	if (dma_backings_lost(&map->backings))
+		return true;
 	map->losses_seen = losses;
 	return false;
 }

@@ -7,12 +7,19 @@
  * unmask). The specification's text has the server signal the unmask eventfd; kernel VFIO and
  * QEMU use it the other way round, for "the guest has handled its INTx". So it is input here.
  *
- * A masked vector remembers that it was triggered, once, and delivers that when it is unmasked.
+ * A masked vector remembers that it was triggered, once, and delivers that when it is unmasked. Vectors
+ * of an index that is RIG_IRQ_AUTOMASKED mask themselves with each interrupt that they deliver,
+ * as kernel VFIO's INTx does.
+ *
+ * The lock covers the vectors, and is held while an eventfd is written so that it cannot be closed
+ * meanwhile; nothing done with it held waits. What only the owner writes (n_inputs, which fd is
+ * where) it reads without.
  */
 #include "vfio_user/irq.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -28,6 +35,7 @@ struct vector {
 	int unmask_fd;
 	bool masked;
 	bool pending; /* triggered while masked */
+	bool automasked;
 };
 
 struct index {
@@ -36,6 +44,7 @@ struct index {
 };
 
 struct irq_set {
+	pthread_mutex_t lock;
 	struct index *indexes;
 	uint32_t n_indexes;
 	struct vector *vectors;
@@ -43,7 +52,16 @@ struct irq_set {
 	uint32_t n_inputs; /* mask and unmask eventfds attached */
 };
 
-static const struct vector vector_initial = { -1, -1, -1, false, false };
+static const struct vector vector_initial = { .trigger_fd = -1, .mask_fd = -1, .unmask_fd = -1 };
+
+static void add_index(struct irq_set *set, uint32_t i, uint32_t first, const struct rig_irq *irq)
+{
+	set->indexes[i] = (struct index) { &set->vectors[first], irq->count };
+	for (uint32_t v = 0; v < irq->count; v++) {
+		set->vectors[first + v] = vector_initial;
+		set->vectors[first + v].automasked = irq->flags & RIG_IRQ_AUTOMASKED;
+	}
+}
 
 int irq_set_new(const struct rig_irq *irqs, uint32_t n_irqs, struct irq_set **ret)
 {
@@ -59,6 +77,7 @@ int irq_set_new(const struct rig_irq *irqs, uint32_t n_irqs, struct irq_set **re
 	set = calloc(1, sizeof(*set));
 	if (!set)
 		return -ENOMEM;
+	pthread_mutex_init(&set->lock, NULL);
 	set->indexes = calloc(n_irqs ? n_irqs : 1, sizeof(*set->indexes));
 	set->vectors = calloc(total ? total : 1, sizeof(*set->vectors));
 	if (!set->indexes || !set->vectors) {
@@ -67,10 +86,8 @@ int irq_set_new(const struct rig_irq *irqs, uint32_t n_irqs, struct irq_set **re
 	}
 	set->n_indexes = n_irqs;
 	set->n_vectors = (uint32_t)total;
-	for (uint32_t i = 0; i < set->n_vectors; i++)
-		set->vectors[i] = vector_initial;
 	for (uint32_t i = 0; i < n_irqs; i++) {
-		set->indexes[i] = (struct index) { &set->vectors[first], irqs[i].count };
+		add_index(set, i, first, &irqs[i]);
 		first += irqs[i].count;
 	}
 	*ret = set;
@@ -82,16 +99,24 @@ void irq_set_free(struct irq_set *irqs)
 	if (!irqs)
 		return;
 	irq_set_detach_all(irqs);
+	pthread_mutex_destroy(&irqs->lock);
 	free(irqs->vectors);
 	free(irqs->indexes);
 	free(irqs);
+}
+
+static void vector_deliver(struct vector *v)
+{
+	peer_eventfd_signal(v->trigger_fd);
+	v->masked = v->automasked;
+	v->pending = false;
 }
 
 static void vector_unmask(struct vector *v)
 {
 	v->masked = false;
 	if (v->pending && v->trigger_fd >= 0)
-		peer_eventfd_signal(v->trigger_fd);
+		vector_deliver(v);
 	v->pending = false;
 }
 
@@ -104,6 +129,13 @@ static void vector_poll(struct vector *v)
 		vector_unmask(v);
 }
 
+/* Without a pending interrupt the unmasking is the device's to see: its line may still be asserted. */
+static void vector_release(struct vector *v)
+{
+	if (v->pending)
+		vector_poll(v);
+}
+
 static void vector_trigger(struct vector *v)
 {
 	if (v->trigger_fd < 0)
@@ -112,7 +144,7 @@ static void vector_trigger(struct vector *v)
 	if (v->masked)
 		v->pending = true;
 	else
-		peer_eventfd_signal(v->trigger_fd);
+		vector_deliver(v);
 }
 
 static int *vector_fd(struct vector *v, uint32_t action)
@@ -146,7 +178,8 @@ static void vector_reset(struct irq_set *irqs, struct vector *v)
 	vector_attach(irqs, v, RIG_SET_IRQS_MASK, -1);
 	vector_attach(irqs, v, RIG_SET_IRQS_UNMASK, -1);
 	vector_attach(irqs, v, RIG_SET_IRQS_TRIGGER, -1);
-	*v = vector_initial;
+	v->masked = false;
+	v->pending = false;
 }
 
 static void vector_act(struct vector *v, uint32_t action)
@@ -188,12 +221,34 @@ static int check_eventfds(const struct link_fds *fds)
 	return 0;
 }
 
+static void index_reset(struct irq_set *irqs, const struct index *index)
+{
+	for (uint32_t i = 0; i < index->count; i++)
+		vector_reset(irqs, &index->vectors[i]);
+}
+
+static void range_apply(struct irq_set *irqs, const struct wire_irq_set *set, const uint8_t *bools,
+			struct link_fds *fds)
+{
+	uint32_t action = set->flags & ACTION_FLAGS;
+
+	for (uint32_t i = 0; i < set->count; i++) {
+		struct vector *v = &irqs->indexes[set->index].vectors[set->start + i];
+
+		if (set->flags & RIG_SET_IRQS_DATA_EVENTFD) {
+			vector_attach(irqs, v, action, fds->n ? fds->fd[i] : -1);
+			if (fds->n)
+				fds->fd[i] = -1; /* the vector's now */
+		} else if (!bools || bools[i]) {
+			vector_act(v, action);
+		}
+	}
+}
+
 int irq_set_apply(struct irq_set *irqs, const struct wire_irq_set *set, const uint8_t *bools,
 		  struct link_fds *fds)
 {
 	uint32_t data = set->flags & DATA_FLAGS;
-	uint32_t action = set->flags & ACTION_FLAGS;
-	struct index *index;
 	int r;
 
 	assert(fds->n == 0 || (data == RIG_SET_IRQS_DATA_EVENTFD && fds->n == set->count));
@@ -206,44 +261,70 @@ int irq_set_apply(struct irq_set *irqs, const struct wire_irq_set *set, const ui
 	if (r < 0)
 		return r;
 
-	index = &irqs->indexes[set->index];
-	if (set->count == 0) {
-		for (uint32_t i = 0; i < index->count; i++)
-			vector_reset(irqs, &index->vectors[i]);
-		return 0;
-	}
-	for (uint32_t i = 0; i < set->count; i++) {
-		struct vector *v = &index->vectors[set->start + i];
-
-		if (data == RIG_SET_IRQS_DATA_EVENTFD) {
-			vector_attach(irqs, v, action, fds->n ? fds->fd[i] : -1);
-			if (fds->n)
-				fds->fd[i] = -1; /* the vector's now */
-		} else if (!bools || bools[i]) {
-			vector_act(v, action);
-		}
-	}
+	pthread_mutex_lock(&irqs->lock);
+	if (set->count == 0)
+		index_reset(irqs, &irqs->indexes[set->index]);
+	else
+		range_apply(irqs, set, bools, fds);
+	pthread_mutex_unlock(&irqs->lock);
 	return 0;
+}
+
+static struct vector *find_vector(struct irq_set *irqs, uint32_t index, uint32_t vector)
+{
+	if (index >= irqs->n_indexes || vector >= irqs->indexes[index].count)
+		return NULL;
+	return &irqs->indexes[index].vectors[vector];
 }
 
 int irq_set_trigger(struct irq_set *irqs, uint32_t index, uint32_t vector)
 {
-	if (index >= irqs->n_indexes || vector >= irqs->indexes[index].count)
+	struct vector *v = find_vector(irqs, index, vector);
+
+	if (!v)
 		return -EINVAL;
-	vector_trigger(&irqs->indexes[index].vectors[vector]);
+	pthread_mutex_lock(&irqs->lock);
+	vector_trigger(v);
+	pthread_mutex_unlock(&irqs->lock);
 	return 0;
+}
+
+int irq_set_unmask_fd(struct irq_set *irqs, uint32_t index, uint32_t vector)
+{
+	const struct vector *v = find_vector(irqs, index, vector);
+
+	return v ? v->unmask_fd : -1;
+}
+
+int irq_set_unmasked(struct irq_set *irqs, uint32_t index, uint32_t vector)
+{
+	struct vector *v = find_vector(irqs, index, vector);
+	bool signalled;
+
+	if (!v)
+		return -EINVAL;
+	pthread_mutex_lock(&irqs->lock);
+	signalled = v->unmask_fd >= 0 && peer_eventfd_consume(v->unmask_fd);
+	if (signalled)
+		vector_unmask(v);
+	pthread_mutex_unlock(&irqs->lock);
+	return signalled;
 }
 
 void irq_set_poll(struct irq_set *irqs)
 {
 	if (irqs->n_inputs == 0)
 		return;
+	pthread_mutex_lock(&irqs->lock);
 	for (uint32_t i = 0; i < irqs->n_vectors; i++)
-		vector_poll(&irqs->vectors[i]);
+		vector_release(&irqs->vectors[i]);
+	pthread_mutex_unlock(&irqs->lock);
 }
 
 void irq_set_detach_all(struct irq_set *irqs)
 {
+	pthread_mutex_lock(&irqs->lock);
 	for (uint32_t i = 0; i < irqs->n_vectors; i++)
 		vector_reset(irqs, &irqs->vectors[i]);
+	pthread_mutex_unlock(&irqs->lock);
 }

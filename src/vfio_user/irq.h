@@ -2,7 +2,8 @@
 /*
  * irq.h - the device's IRQ indexes and the eventfds a client attached to them
  *
- * "VFIO_USER_DEVICE_SET_IRQS" in full: every pair of data and action. One thread.
+ * "VFIO_USER_DEVICE_SET_IRQS" in full: every pair of data and action. A set belongs to the
+ * server's thread; irq_set_trigger() and irq_set_unmasked() may be called from any other.
  */
 #ifndef VFIO_USER_IRQ_H
 #define VFIO_USER_IRQ_H
@@ -36,8 +37,14 @@ void irq_set_free(struct irq_set *irqs);
 int irq_set_apply(struct irq_set *irqs, const struct wire_irq_set *set, const uint8_t *bools,
 		  struct link_fds *fds);
 
-/** irq_set_trigger() - see rig_irq_trigger(). Return: 0, -EINVAL no such vector */
+/** irq_set_trigger() - see rig_irq_trigger(). Any thread. Return: 0, -EINVAL no such vector */
 int irq_set_trigger(struct irq_set *irqs, uint32_t index, uint32_t vector);
+
+/** irq_set_unmask_fd() - see rig_irq_unmask_fd() */
+int irq_set_unmask_fd(struct irq_set *irqs, uint32_t index, uint32_t vector);
+
+/** irq_set_unmasked() - see rig_irq_unmasked(). Any thread */
+int irq_set_unmasked(struct irq_set *irqs, uint32_t index, uint32_t vector);
 
 /**
  * irq_set_poll() - look at the eventfds by which the client masks and unmasks

@@ -16,14 +16,16 @@
  * nothing is received, sent or answered. Order of dying: fds that wait for their message and
  * everything queued are dropped, tokens become void, ops->dead is told, then each call that waits
  * gets -ENOTCONN. The receive buffer stays until link_free(), because the request whose callback
- * killed the link points into it.
+ * killed the link points into it, and another thread may be receiving into it. For the same reason
+ * bytes that link_pending() handed out stay until link_sent().
  *
  * Reentrancy: rx_handle() is a loop with a flag. A callback that answers, and thereby makes room
  * for the next request, returns to that loop, so no sequence of messages nests calls.
  *
  * Limit: requests are handled in the order in which they came, and replies behind a request that
- * waits for room wait with it. A peer that fills max_outstanding with requests whose answers need
- * replies from itself makes those time out. A twin socket avoids that.
+ * waits for room wait with it. A peer that fills max_outstanding, or max_queued, with requests whose
+ * answers need replies from itself makes those time out; so do two sides that both have more than
+ * max_queued of replies unsent. A twin socket avoids that.
  */
 #include "vfio_user/link_internal.h"
 
@@ -54,18 +56,12 @@ static struct link_wants wants_now(const struct link *link)
 	};
 }
 
-void link_enter(struct link *link)
+void link_note_wants(struct link *link)
 {
-	link->driven++;
+	link->told = wants_now(link);
 }
 
-void link_leave(struct link *link)
-{
-	if (--link->driven == 0)
-		link->told = wants_now(link);
-}
-
-void link_changed(struct link *link)
+void link_tell_wants(struct link *link)
 {
 	struct link_wants told = link->told, now;
 
@@ -73,9 +69,7 @@ void link_changed(struct link *link)
 		return;
 	now = wants_now(link);
 	link->told = now;
-	if (link->config.ops->wants_changed != NULL &&
-	    (now.read != told.read || now.write != told.write ||
-	     now.deadline_us < told.deadline_us))
+	if (now.read != told.read || now.write != told.write || now.deadline_us < told.deadline_us)
 		link->config.ops->wants_changed(link->config.opaque);
 }
 
@@ -121,7 +115,7 @@ static void link_bury(struct link *link)
 {
 	link_enter(link);
 	rx_drop_fds(link);
-	tx_free(link);
+	tx_drop(link);
 	served_forget_all(link);
 	if (link->config.ops->dead != NULL)
 		link->config.ops->dead(link->config.opaque, link->error, link->reason);
@@ -166,7 +160,7 @@ bool link_wants_read(const struct link *link)
 
 bool link_wants_write(const struct link *link)
 {
-	return link->tx.head != NULL;
+	return link->error == 0 && link->tx.head != NULL;
 }
 
 uint64_t link_deadline_us(const struct link *link)

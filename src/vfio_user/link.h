@@ -4,7 +4,7 @@
  *
  * Bytes come in through link_feed(), leave through link_pending() and
  * link_sent(); time is whatever link_tick() was last told. Nothing here blocks,
- * locks, logs or starts a thread. link_sock.h moves the bytes of a real socket.
+ * locks, logs or starts a thread. front.h moves the bytes of real sockets.
  *
  * Both roles use it: a link sends requests and matches the replies by id, and
  * hands the peer's requests to a handler, which may answer at once or later.
@@ -65,7 +65,8 @@ struct link_ops {
 	 * A command that passed its rule. Answer with link_reply_*(), now or
 	 * later (also from here). The request's bytes are valid until this returns. fds not taken
 	 * (set to -1) are closed then. A no-reply command has a token too: answering
-	 * it sends nothing, but ends its stay among the outstanding.
+	 * it sends nothing, but ends its stay among the outstanding. Who keeps the request for
+	 * later copies link_request_bytes().
 	 */
 	void (*request)(void *opaque, link_token token, const struct wire_request *request,
 			struct link_fds *fds);
@@ -90,7 +91,8 @@ struct link_config {
 	struct wire_limits accepts; /* ours: what the peer may send us */
 	size_t max_outstanding;	    /* of the peer's requests unanswered; 0: 256; at most 65536 */
 	/*
-	 * Bytes waiting to be sent; 0: 4 MiB. With more of replies we stop reading requests; with
+	 * Bytes waiting to be sent; 0: 4 MiB. With more of replies, or of data that requests which
+	 * are not answered yet asked for, we stop reading requests; with
 	 * more of requests link_request() and link_post() give -EAGAIN. They are counted apart:
 	 * who stopped reading because of its own unsent requests would never see their replies.
 	 */
@@ -151,17 +153,20 @@ bool link_wants_write(const struct link *link);
 
 /**
  * link_pending() - what to send next, in one sendmsg
- * @iov, @max_iov: filled with pointers to the oldest unsent bytes
+ * @iov: the oldest unsent bytes: one long message, or as many short ones as a socket takes as a
+ *	whole or not at all
  * @ret_fds, @ret_n_fds: to go with the first byte; a message with fds is a batch of its own.
  *	Still the link's, which closes them once sent.
  *
- * Return: number of iovecs, 0 if nothing waits.
+ * These bytes and fds stay as they are until link_sent() says what became of them, whatever else
+ * happens to the link, its death included: they may be given to the kernel while others use it.
+ *
+ * Return: does anything wait?
  */
-size_t link_pending(struct link *link, struct iovec *iov, size_t max_iov, const int **ret_fds,
-		    size_t *ret_n_fds);
+bool link_pending(struct link *link, struct iovec *iov, const int **ret_fds, size_t *ret_n_fds);
 
 /**
- * link_sent() - the first n bytes of link_pending() are with the kernel
+ * link_sent() - the first n bytes of link_pending() are with the kernel, the rest is not
  *
  * Handles requests that waited for room.
  */
@@ -187,6 +192,16 @@ void link_sent(struct link *link, size_t n);
 int link_request(struct link *link, enum wire_command command, const struct iovec *iov,
 		 size_t n_iov, const int *fds, size_t n_fds, size_t reply_max, size_t reply_fds_max,
 		 uint64_t deadline_us, link_completion *done, void *opaque, uint16_t *ret_id);
+
+/** link_has_room() - would link_request() not return -EAGAIN? */
+bool link_has_room(const struct link *link);
+
+/**
+ * link_request_bytes() - inside ops->request: what the request was decoded from
+ *
+ * Return: what its pointers point into, *ret_len bytes
+ */
+const void *link_request_bytes(const struct link *link, size_t *ret_len);
 
 /**
  * link_post() - send a command with the no-reply flag

@@ -65,12 +65,17 @@ static int calls_grow(struct link_calls *calls)
 	return 0;
 }
 
+bool link_has_room(const struct link *link)
+{
+	return link->tx.queued[TX_REQUEST] <= link->config.max_queued;
+}
+
 /* May another request be queued? */
 static int calls_check(const struct link *link)
 {
 	if (link->error != 0)
 		return -ENOTCONN;
-	return link->tx.queued[TX_REQUEST] > link->config.max_queued ? -EAGAIN : 0;
+	return link_has_room(link) ? 0 : -EAGAIN;
 }
 
 int link_request(struct link *link, enum wire_command command, const struct iovec *iov,
@@ -293,9 +298,26 @@ void served_free(struct link *link)
 	free(link->served.slots);
 }
 
-bool served_full(const struct link *link)
+/* What the peer asked for, so that it cannot ask for more at once than it may leave unread. */
+static uint32_t reply_due(const struct link *link, const struct wire_request *request)
 {
-	return link->served.n_used == link->served.n;
+	uint32_t argsz;
+
+	if (request->no_reply)
+		return 0;
+	switch (request->command) {
+	case WIRE_REGION_READ:
+		return request->region_io->count;
+	case WIRE_DMA_READ:
+		return (uint32_t)request->dma_io->count;
+	case WIRE_MIG_DATA_READ:
+		return request->mig_data->size;
+	case WIRE_DEVICE_FEATURE:
+		argsz = request->feature.feature->argsz;
+		return argsz < link->max_size ? argsz : link->max_size;
+	default:
+		return 0;
+	}
 }
 
 link_token served_add(struct link *link, const struct wire_request *request)
@@ -310,6 +332,8 @@ link_token served_add(struct link *link, const struct wire_request *request)
 	slot->id = request->id;
 	slot->command = (uint16_t)request->command;
 	slot->no_reply = request->no_reply;
+	slot->due = reply_due(link, request);
+	served->due += slot->due;
 	return slot->token;
 }
 
@@ -332,6 +356,7 @@ static int served_take(struct link *link, link_token token, struct served *ret)
 	served->slots[i].next_free = served->first_free;
 	served->first_free = i;
 	served->n_used--;
+	served->due -= ret->due;
 	return 0;
 }
 

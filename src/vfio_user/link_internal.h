@@ -40,6 +40,7 @@ struct rx_fds {
  * @pos:   position in the stream of the byte at @start
  * @skip:  bytes of a body that nobody wants, still to be thrown away
  * @quiet: reads since one last needed more than the first size
+ * @body, @body_len: of the request that is being handed over
  */
 struct link_rx {
 	uint8_t *buf;
@@ -47,6 +48,8 @@ struct link_rx {
 	uint64_t pos;
 	size_t skip;
 	unsigned int quiet;
+	const uint8_t *body;
+	size_t body_len;
 	struct rx_fds sets[RX_FDS_SETS];
 	size_t n_sets;
 };
@@ -73,13 +76,20 @@ struct tx_chunk {
 /**
  * struct link_tx - what waits to be sent, oldest first
  * @sent:   bytes of the first chunk that are with the kernel already
+ * @lent:   somebody has what link_pending() said, so the chunks stay even if the link dies
  * @spare:  an empty chunk, so that question and answer need no malloc
+ * @large:  likewise one for long messages, while there are some: new memory for each would cost
+ *          as much as copying it
+ * @quiet:  ordinary chunks since one was large
  * @queued: bytes in all chunks; those of a chunk count until it is sent whole
  */
 struct link_tx {
 	struct tx_chunk *head, *tail;
 	struct tx_chunk *spare;
+	struct tx_chunk *large;
+	unsigned int quiet;
 	size_t sent;
+	bool lent;
 	size_t queued[TX_KINDS];
 };
 
@@ -126,9 +136,13 @@ struct link_calls {
 	uint64_t posts;
 };
 
-/** struct served - a request of the peer's that has a token; 0: a free slot */
+/**
+ * struct served - a request of the peer's that has a token; 0: a free slot
+ * @due: bytes of data that its reply will bring
+ */
 struct served {
 	link_token token;
+	uint32_t due;
 	uint16_t id;
 	uint16_t command;
 	bool no_reply;
@@ -141,6 +155,7 @@ struct link_served {
 	uint32_t n, n_used;
 	uint32_t first_free;
 	uint64_t serial; /* of the last token */
+	size_t due;	 /* of all */
 };
 
 struct link_wants {
@@ -172,12 +187,28 @@ struct link {
 void link_die(struct link *link, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/** link_note_wants(), link_tell_wants() - for the three below, if the owner has the callback */
+void link_note_wants(struct link *link);
+void link_tell_wants(struct link *link);
+
 /** link_enter() - until link_leave() the owner need not be told of changes */
-void link_enter(struct link *link);
-void link_leave(struct link *link);
+static inline void link_enter(struct link *link)
+{
+	link->driven++;
+}
+
+static inline void link_leave(struct link *link)
+{
+	if (--link->driven == 0 && link->config.ops->wants_changed != NULL)
+		link_note_wants(link);
+}
 
 /** link_changed() - the end of a call that may have changed what the owner waits for */
-void link_changed(struct link *link);
+static inline void link_changed(struct link *link)
+{
+	if (link->config.ops->wants_changed != NULL)
+		link_tell_wants(link);
+}
 
 /** link_close_fds() - those that nobody took */
 void link_close_fds(struct link_fds *fds);
@@ -200,6 +231,8 @@ void rx_free(struct link *link);
 int tx_message(struct link *link, enum tx_kind kind, struct wire_header *header,
 	       const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds);
 
+/** tx_drop() - nothing more will be sent. What is lent stays until it comes back */
+void tx_drop(struct link *link);
 void tx_free(struct link *link);
 
 /**
@@ -236,7 +269,11 @@ void calls_fail_all(struct link *link);
 void calls_free(struct link *link);
 
 int served_init(struct link *link, size_t n);
-bool served_full(const struct link *link);
+
+static inline bool served_full(const struct link *link)
+{
+	return link->served.n_used == link->served.n;
+}
 
 /** served_add() - a token for a request; there must be room */
 link_token served_add(struct link *link, const struct wire_request *request);

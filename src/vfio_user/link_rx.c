@@ -67,7 +67,8 @@ bool rx_blocked(const struct link *link)
 {
 	struct wire_header header;
 
-	if (!served_full(link) && link->tx.queued[TX_REPLY] <= link->config.max_queued)
+	if (!served_full(link) &&
+	    link->tx.queued[TX_REPLY] + link->served.due <= link->config.max_queued)
 		return false;
 	return link->rx.skip == 0 && rx_header_at(&link->rx, link->rx.pos, &header) &&
 	       !is_reply(&header);
@@ -223,6 +224,8 @@ static void rx_request(struct link *link, const struct wire_header *header)
 
 	rx_take_fds(&link->rx, &fds);
 	rx_consume(&link->rx, header->size);
+	link->rx.body = payload;
+	link->rx.body_len = header->size - HEADER_SIZE;
 	r = wire_decode_request(header, payload, fds.n, link->config.peer, &link->config.accepts,
 				&request);
 	if (r < 0)
@@ -230,7 +233,14 @@ static void rx_request(struct link *link, const struct wire_header *header)
 	else
 		link->config.ops->request(link->config.opaque, served_add(link, &request), &request,
 					  &fds);
-	link_close_fds(&fds);
+	if (fds.n > 0)
+		link_close_fds(&fds);
+}
+
+const void *link_request_bytes(const struct link *link, size_t *ret_len)
+{
+	*ret_len = link->rx.body_len;
+	return link->rx.body;
 }
 
 /* Return: was it handled (or begun to be skipped)? */
@@ -259,7 +269,8 @@ static bool rx_reply(struct link *link, const struct wire_header *header)
 	rx_take_fds(rx, &fds);
 	rx_consume(rx, header->size);
 	call_deliver(link, header->id, rx->buf + rx->start - len, len, &fds);
-	link_close_fds(&fds);
+	if (fds.n > 0)
+		link_close_fds(&fds);
 	return true;
 }
 
@@ -285,7 +296,7 @@ static bool rx_step(struct link *link)
 
 void rx_handle(struct link *link)
 {
-	if (link->handling)
+	if (link->handling || rx_have(&link->rx) == 0)
 		return;
 	link->handling = true;
 	while (link->error == 0 && rx_step(link))

@@ -7,7 +7,12 @@
  * itself: stock peers (QEMU, libvfio-user) look for fds only where they read a header, and a
  * message glued behind could be taken for the owner.
  *
- * Bytes that were handed out by link_pending() do not move until link_sent() consumes them.
+ * Each chunk is a sendmsg of its own, and small messages never share one with a long one: so what
+ * a full socket cuts in two is only ever a long message. libvfio-user loses a connection whose
+ * messages arrive in parts, QEMU one whose headers do.
+ *
+ * Bytes that were handed out by link_pending() do not move until link_sent() says what became of
+ * them: a thread may be inside sendmsg() with them while others queue behind them or kill the link.
  */
 #include "vfio_user/link_internal.h"
 
@@ -17,7 +22,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CHUNK_SIZE ((1u << 16) - sizeof(struct tx_chunk))
+/* Of small messages. Linux takes so much as a whole or not at all; more it may cut anywhere. */
+#define CHUNK_SIZE   ((1u << 15) - sizeof(struct tx_chunk))
+
+/* The longest that is kept: 1 MiB of data and its head. And for how many chunks after it. */
+#define LARGE_SIZE   ((1u << 20) + 4096u)
+#define QUIET_CHUNKS 64u
 
 static void chunk_close_fds(struct tx_chunk *chunk)
 {
@@ -61,11 +71,22 @@ static int chunk_dup_fds(struct tx_chunk *chunk, const int *fds, size_t n)
 	return 0;
 }
 
-static void chunk_append(struct tx_chunk *chunk, const void *data, size_t len)
+/* There is room for it. */
+static void chunk_append(struct tx_chunk *chunk, const struct wire_header *header,
+			 const struct iovec *iov, size_t n_iov)
 {
-	if (len > 0)
-		memcpy(chunk->data + chunk->len, data, len);
-	chunk->len += len;
+	uint8_t *to = chunk->data + chunk->len;
+
+	memcpy(to, header, sizeof(*header));
+	to += sizeof(*header);
+	for (size_t i = 0; i < n_iov; i++) {
+		size_t len = iov[i].iov_len;
+
+		if (len > 0)
+			memcpy(to, iov[i].iov_base, len);
+		to += len;
+	}
+	chunk->len += header->size;
 }
 
 static void tx_push(struct link_tx *tx, struct tx_chunk *chunk)
@@ -82,12 +103,14 @@ static void tx_push(struct link_tx *tx, struct tx_chunk *chunk)
 static struct tx_chunk *tx_room(struct link_tx *tx, size_t size)
 {
 	struct tx_chunk *chunk = tx->tail;
+	struct tx_chunk **kept;
 
-	if (chunk != NULL && chunk->cap - chunk->len >= size)
+	if (chunk != NULL && chunk->cap == CHUNK_SIZE && chunk->cap - chunk->len >= size)
 		return chunk;
-	if (tx->spare != NULL && size <= tx->spare->cap) {
-		chunk = tx->spare;
-		tx->spare = NULL;
+	kept = size > CHUNK_SIZE ? &tx->large : &tx->spare;
+	if (*kept != NULL && size <= (*kept)->cap) {
+		chunk = *kept;
+		*kept = NULL;
 	} else {
 		chunk = chunk_new(size > CHUNK_SIZE ? size : CHUNK_SIZE);
 	}
@@ -149,41 +172,51 @@ int tx_message(struct link *link, enum tx_kind kind, struct wire_header *header,
 			return -ENOMEM;
 	}
 	header->size = size;
-
-	chunk_append(chunk, header, sizeof(*header));
-	for (size_t i = 0; i < n_iov; i++)
-		chunk_append(chunk, iov[i].iov_base, iov[i].iov_len);
+	chunk_append(chunk, header, iov, n_iov);
 	chunk->bytes_of[kind] += size;
 	tx->queued[kind] += size;
 	return 0;
 }
 
-size_t link_pending(struct link *link, struct iovec *iov, size_t max_iov, const int **ret_fds,
-		    size_t *ret_n_fds)
+bool link_pending(struct link *link, struct iovec *iov, const int **ret_fds, size_t *ret_n_fds)
 {
 	struct link_tx *tx = &link->tx;
-	size_t skip = tx->sent;
-	size_t n = 0;
+	const struct tx_chunk *chunk = tx->head;
 
-	*ret_fds = NULL;
-	*ret_n_fds = 0;
-	for (struct tx_chunk *chunk = tx->head; chunk != NULL && n < max_iov; chunk = chunk->next) {
-		if (chunk->n_fds > 0 && n > 0)
-			break;
-		iov[n].iov_base = chunk->data + skip;
-		iov[n].iov_len = chunk->len - skip;
-		n++;
-		skip = 0;
-		if (chunk->n_fds > 0) {
-			*ret_fds = chunk->fds;
-			*ret_n_fds = chunk->n_fds;
-			break;
-		}
-	}
-	return n;
+	if (!link_wants_write(link))
+		return false;
+	tx->lent = true;
+	iov->iov_base = (void *)(chunk->data + tx->sent);
+	iov->iov_len = chunk->len - tx->sent;
+	*ret_fds = chunk->fds;
+	*ret_n_fds = chunk->n_fds;
+	return true;
 }
 
-/* The first chunk is sent: keep it if it is of the usual size and there is no other. */
+/* Put an empty chunk where one of its kind is kept, if there is none. */
+static void tx_keep(struct link_tx *tx, struct tx_chunk *chunk)
+{
+	struct tx_chunk **kept = chunk->cap > CHUNK_SIZE ? &tx->large : &tx->spare;
+
+	if (*kept != NULL || chunk->cap < CHUNK_SIZE || chunk->cap > LARGE_SIZE) {
+		chunk_free(chunk);
+		return;
+	}
+	chunk->len = 0;
+	memset(chunk->bytes_of, 0, sizeof(chunk->bytes_of));
+	*kept = chunk;
+}
+
+static void tx_age(struct link_tx *tx, const struct tx_chunk *chunk)
+{
+	tx->quiet = chunk->cap > CHUNK_SIZE ? 0 : tx->quiet + 1;
+	if (tx->quiet < QUIET_CHUNKS)
+		return;
+	free(tx->large);
+	tx->large = NULL;
+}
+
+/* The first chunk is sent. */
 static void tx_retire(struct link_tx *tx)
 {
 	struct tx_chunk *chunk = tx->head;
@@ -195,19 +228,17 @@ static void tx_retire(struct link_tx *tx)
 	for (size_t kind = 0; kind < TX_KINDS; kind++)
 		tx->queued[kind] -= chunk->bytes_of[kind];
 
-	if (tx->spare != NULL || chunk->cap != CHUNK_SIZE) {
-		chunk_free(chunk);
-		return;
-	}
-	chunk->len = 0;
-	memset(chunk->bytes_of, 0, sizeof(chunk->bytes_of));
-	tx->spare = chunk;
+	tx_age(tx, chunk);
+	tx_keep(tx, chunk);
 }
 
 void link_sent(struct link *link, size_t n)
 {
 	struct link_tx *tx = &link->tx;
 
+	tx->lent = false;
+	if (link->error != 0)
+		tx_drop(link);
 	if (n == 0 || link->error != 0)
 		return;
 	link_enter(link);
@@ -227,6 +258,12 @@ void link_sent(struct link *link, size_t n)
 	link_leave(link);
 }
 
+void tx_drop(struct link *link)
+{
+	if (!link->tx.lent)
+		tx_free(link);
+}
+
 void tx_free(struct link *link)
 {
 	struct link_tx *tx = &link->tx;
@@ -238,5 +275,6 @@ void tx_free(struct link *link)
 		chunk_free(chunk);
 	}
 	free(tx->spare);
+	free(tx->large);
 	*tx = (struct link_tx) { 0 };
 }

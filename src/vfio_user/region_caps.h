@@ -7,13 +7,15 @@
 
 #include <stddef.h>
 
-#include "vfio_user/client.h"
+#include <outrigger/client.h>
 
 /**
  * region_caps_parse() - check a whole reply and its capability chain
  * @reply: len bytes, at least the fixed part
  * @n_fds: that came along
  * @sparse_mmap_fds: was that capability agreed on?
+ * @ret: all of it but fds; n_fds says how many of those that came belong to it.
+ *	region_caps_clear() frees the areas
  * @ret_why: on -EPROTO: what is wrong, a static text
  *
  * Capabilities of unknown ids and versions are skipped.
@@ -21,6 +23,7 @@
  * Return: 0, -EPROTO, -ENOMEM
  */
 int region_caps_parse(const void *reply, size_t len, size_t n_fds, bool sparse_mmap_fds,
-		      struct client_region *ret, const char **ret_why);
+		      struct rig_region_info *ret, const char **ret_why);
+void region_caps_clear(struct rig_region_info *info);
 
 #endif

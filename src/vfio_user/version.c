@@ -71,13 +71,18 @@ static int parse_bool(struct json_object *caps, const char *key, uint32_t cap,
 static int parse_twin_socket(struct json_object *caps, struct version_caps *ret)
 {
 	struct json_object *member;
+	int r;
 
 	if (!json_object_object_get_ex(caps, "twin_socket", &member))
 		return 0;
 	if (!json_object_is_type(member, json_type_object))
 		return -EINVAL;
 	ret->stated |= VERSION_CAP_TWIN_SOCKET;
-	return parse_bool(member, "supported", VERSION_CAP_TWIN_SOCKET, ret, &ret->twin_socket);
+	r = parse_bool(member, "supported", VERSION_CAP_TWIN_SOCKET, ret, &ret->twin_socket);
+	if (r < 0)
+		return r;
+	ret->has_twin_fd_index = json_object_object_get_ex(member, "fd_index", NULL);
+	return parse_u32(member, "fd_index", VERSION_CAP_TWIN_SOCKET, ret, &ret->twin_fd_index);
 }
 
 static int parse_caps(struct json_object *caps, struct version_caps *ret)
@@ -181,6 +186,8 @@ void version_answer(const struct version_caps *proposed, const struct version_ca
 	answer.write_multiple = proposed->write_multiple && ours->write_multiple;
 	answer.sparse_mmap_fds = proposed->sparse_mmap_fds && ours->sparse_mmap_fds;
 	answer.twin_socket = proposed->twin_socket && ours->twin_socket;
+	answer.has_twin_fd_index = answer.twin_socket;
+	answer.twin_fd_index = 0;
 
 	answer.stated = VERSION_CAP_MAX_MSG_FDS | VERSION_CAP_MAX_DATA_XFER_SIZE;
 	answer.stated |= stated_if(VERSION_CAP_MAX_DMA_MAPS,
@@ -224,9 +231,13 @@ size_t version_format(const struct version_caps *caps, char *buf, size_t size)
 		text_add(&text, ",\"max_dma_maps\":%u", caps->max_dma_maps);
 	if (caps->stated & VERSION_CAP_PGSIZES)
 		text_add(&text, ",\"pgsizes\":%llu", (unsigned long long)caps->pgsizes);
-	if (caps->stated & VERSION_CAP_TWIN_SOCKET)
-		text_add(&text, ",\"twin_socket\":{\"supported\":%s}",
+	if (caps->stated & VERSION_CAP_TWIN_SOCKET) {
+		text_add(&text, ",\"twin_socket\":{\"supported\":%s",
 			 caps->twin_socket ? "true" : "false");
+		if (caps->has_twin_fd_index)
+			text_add(&text, ",\"fd_index\":%u", caps->twin_fd_index);
+		text_add(&text, "}");
+	}
 	if (caps->stated & VERSION_CAP_WRITE_MULTIPLE)
 		text_add(&text, ",\"write_multiple\":%s", caps->write_multiple ? "true" : "false");
 	if (caps->stated & VERSION_CAP_SPARSE_MMAP_FDS)

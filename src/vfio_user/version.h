@@ -19,7 +19,7 @@
 #define VERSION_MAX_JSON	       16384u
 
 /* Enough for any reply of ours; QEMU has room for as many bytes as it sent. */
-#define VERSION_REPLY_JSON	       192u
+#define VERSION_REPLY_JSON	       256u
 
 /* Bits of version_caps.stated. */
 #define VERSION_CAP_MAX_MSG_FDS	       (1u << 0)
@@ -38,6 +38,8 @@ struct version_caps {
 	uint32_t max_dma_maps;
 	uint64_t pgsizes;
 	bool twin_socket;
+	bool has_twin_fd_index; /* replies only: which of their fds it is */
+	uint32_t twin_fd_index;
 	bool write_multiple;
 	bool sparse_mmap_fds;
 };
@@ -58,7 +60,8 @@ int version_parse(const char *json, struct version_caps *ret);
  * version_answer() - a server's part: what is agreed with a client that proposed this
  * @ours: what this server accepts
  * @ret:  what the reply says. The two limits that QEMU must be told are always stated, the
- *        others only if the client named them too, or if ours is not the default
+ *        others only if the client named them too, or if ours is not the default. A twin socket is
+ *        the first fd of the reply
  */
 void version_answer(const struct version_caps *proposed, const struct version_caps *ours,
 		    struct version_caps *ret);

@@ -143,6 +143,34 @@ struct wire_region_io_fds {
 } WIRE_PACKED;
 static_assert(sizeof(struct wire_region_io_fds) == 16, "spec: REGION_IO_FDS");
 
+/* fd_index: this sub-region has no fd (libvfio-user's). */
+#define WIRE_REGION_IO_FD_NONE UINT32_MAX
+
+/* One of count entries behind wire_region_io_fds. */
+struct wire_region_io_fd {
+	uint64_t offset; /* in the region */
+	uint64_t size;
+	uint32_t fd_index;
+	uint32_t type;
+	uint32_t flags;
+	uint32_t pad;
+	uint64_t data; /* ioeventfd: datamatch; ioregionfd: user_data */
+} WIRE_PACKED;
+static_assert(sizeof(struct wire_region_io_fd) == 40, "spec: sub-region with an fd");
+
+/* libvfio-user's, which knows shadow ioeventfds. */
+struct wire_region_io_fd_shadow {
+	uint64_t offset;
+	uint64_t size;
+	uint32_t fd_index;
+	uint32_t type;
+	uint32_t flags;
+	uint32_t shadow_fd_index;
+	uint64_t shadow_offset;
+	uint64_t datamatch;
+} WIRE_PACKED;
+static_assert(sizeof(struct wire_region_io_fd_shadow) == 48, "libvfio-user: sub-region with an fd");
+
 struct wire_irq_info {
 	uint32_t argsz;
 	uint32_t flags;

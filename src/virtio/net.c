@@ -108,11 +108,12 @@ static int region_write(void *opaque, uint32_t region, uint64_t offset, const vo
 	return vpci_region_write(&vnet->pci, region, offset, buf, count);
 }
 
-static void function_reset(void *opaque)
+static int function_reset(void *opaque, enum rig_reset why)
 {
 	struct vnet *vnet = opaque;
 
 	vpci_reset(&vnet->pci);
+	return 0;
 }
 
 static void dma_mapped(void *opaque, uint64_t address, uint64_t size)
@@ -301,7 +302,7 @@ int vnet_new(const struct vnet_config *config, const struct vnet_backend_ops *op
 	struct vpci_bus no_bus = { .trigger = NULL };
 	struct rig_device device = {
 		.struct_size = sizeof(device),
-		.flags = RIG_DEVICE_PCI | RIG_DEVICE_RESET,
+		.flags = RIG_DEVICE_PCI | RIG_DEVICE_RESET | RIG_DEVICE_ONE_THREAD,
 		.n_regions = RIG_PCI_REGIONS,
 		.n_irqs = RIG_PCI_IRQS,
 		.ops = &device_ops,

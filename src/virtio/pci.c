@@ -237,10 +237,11 @@ void vpci_write_status(struct vpci *vpci, uint32_t value)
  * Building the function
  */
 
-static uint8_t add_virtio_cap(struct vpci *vpci, uint8_t type, uint32_t offset, uint32_t length,
-			      uint8_t size, uint32_t extra)
+static uint16_t add_virtio_cap(struct vpci *vpci, uint8_t type, uint32_t offset, uint32_t length,
+			       uint8_t size, uint32_t extra)
 {
 	uint8_t cap[CAP_SIZE_EXTRA] = { 0 };
+	int at;
 
 	cap[CAP_LEN] = size;
 	cap[CAP_TYPE] = type;
@@ -248,7 +249,9 @@ static uint8_t add_virtio_cap(struct vpci *vpci, uint8_t type, uint32_t offset, 
 	pci_put32(cap + CAP_OFFSET, offset);
 	pci_put32(cap + CAP_LENGTH, length);
 	pci_put32(cap + CAP_EXTRA, extra);
-	return pci_config_add_cap(&vpci->config, PCI_CAP_ID_VENDOR, cap + CAP_LEN, size - CAP_LEN);
+	at = pci_config_add_cap(&vpci->config, 0, PCI_CAP_ID_VENDOR, cap + CAP_LEN, size - CAP_LEN);
+	assert(at > 0);
+	return (uint16_t)at;
 }
 
 static void add_window(struct vpci *vpci)
@@ -275,6 +278,7 @@ static void build_config(struct vpci *vpci, const struct vpci_type *type)
 {
 	uint16_t device = (uint16_t)(VIRTIO_PCI_DEVICE_BASE + type->virtio_id);
 	uint32_t notify_len = type->n_queues * VPCI_PAGE;
+	int pcie, msix;
 	struct pci_ids ids = {
 		.vendor = VIRTIO_PCI_VENDOR,
 		.device = device,
@@ -286,12 +290,14 @@ static void build_config(struct vpci *vpci, const struct vpci_type *type)
 	};
 
 	pci_config_init(&vpci->config, &ids, 0);
-	pci_config_add_bar(&vpci->config, VPCI_MSIX_BAR, PCI_BAR_MEM32, MSIX_BAR_SIZE);
+	pci_config_add_bar(&vpci->config, VPCI_MSIX_BAR, PCI_BAR_MEM32, VPCI_MSIX_SIZE);
 	/* Not prefetchable: reading the ISR clears it. */
 	pci_config_add_bar(&vpci->config, VPCI_BAR, PCI_BAR_MEM64, bar_size(type->n_queues));
-	pci_add_pcie(&vpci->config);
-	vpci->msix_cap = pci_add_msix(&vpci->config, vpci->msix.vectors, VPCI_MSIX_BAR,
-				      MSIX_TABLE_OFFSET, VPCI_MSIX_BAR, MSIX_PBA_OFFSET);
+	pcie = pci_add_pcie(&vpci->config, false);
+	msix = pci_add_msix(&vpci->config, vpci->msix.vectors, VPCI_MSIX_BAR, VPCI_MSIX_TABLE,
+			    VPCI_MSIX_BAR, VPCI_MSIX_PBA);
+	assert(pcie > 0 && msix > 0);
+	vpci->msix_cap = (uint16_t)msix;
 	add_virtio_cap(vpci, VIRTIO_PCI_CAP_COMMON, VPCI_COMMON, VIRTIO_COMMON_SIZE, CAP_SIZE, 0);
 	add_virtio_cap(vpci, VIRTIO_PCI_CAP_ISR, VPCI_ISR, 1, CAP_SIZE, 0);
 	add_virtio_cap(vpci, VIRTIO_PCI_CAP_DEVICE, VPCI_DEVICE, type->config_size, CAP_SIZE, 0);
@@ -305,7 +311,7 @@ static void describe(struct vpci *vpci)
 {
 	static const uint32_t flags = RIG_REGION_READ | RIG_REGION_WRITE;
 
-	vpci->regions[VPCI_MSIX_BAR] = (struct rig_region) { MSIX_BAR_SIZE, flags, .mmap_fd = -1 };
+	vpci->regions[VPCI_MSIX_BAR] = (struct rig_region) { VPCI_MSIX_SIZE, flags, .mmap_fd = -1 };
 	vpci->regions[VPCI_BAR] =
 		(struct rig_region) { bar_size(vpci->n_queues), flags, .mmap_fd = -1 };
 	vpci->regions[RIG_PCI_CONFIG] =
@@ -329,7 +335,7 @@ void vpci_init(struct vpci *vpci, const struct vpci_type *type, const struct vpc
 	for (uint16_t i = 0; i < type->n_queues; i++)
 		vpci->queues[i].max_size = type->queue_sizes[i];
 
-	msix_init(&vpci->msix, (uint16_t)(type->n_queues + 1)); /* and one for the configuration */
+	msix_init(&vpci->msix, vpci->msix_table, (uint16_t)(type->n_queues + 1));
 	build_config(vpci, type);
 	describe(vpci);
 	vpci_reset(vpci);

@@ -24,17 +24,22 @@
 
 /* BAR 0: the MSI-X table and pending bits. BAR 4 (and 5): the virtio structures, each in its own
  * page. */
-#define VPCI_MSIX_BAR	0u
-#define VPCI_BAR	4u
-#define VPCI_PAGE	0x1000u
-#define VPCI_COMMON	0x0000u
-#define VPCI_ISR	0x1000u
-#define VPCI_DEVICE	0x2000u
+#define VPCI_MSIX_BAR	 0u
+/* Each in a page of its own, so that a client can trap the one and map the other. */
+#define VPCI_MSIX_TABLE	 0x0000u
+#define VPCI_MSIX_PBA	 0x1000u
+#define VPCI_MSIX_SIZE	 0x2000u
+#define VPCI_BAR	 4u
+#define VPCI_PAGE	 0x1000u
+#define VPCI_COMMON	 0x0000u
+#define VPCI_ISR	 0x1000u
+#define VPCI_DEVICE	 0x2000u
 /* One page per queue from here on: an ioeventfd, or a doorbell that is mapped, covers one queue and
  * nothing else. */
-#define VPCI_NOTIFY	0x4000u
+#define VPCI_NOTIFY	 0x4000u
 
-#define VPCI_QUEUES_MAX 64u
+#define VPCI_QUEUES_MAX	 64u
+#define VPCI_VECTORS_MAX (VPCI_QUEUES_MAX + 1) /* and one for the configuration */
 
 /** struct vpci_bus - what the device stands on; see rig_dma_translate() and rig_irq_trigger() */
 struct vpci_bus {
@@ -92,6 +97,7 @@ struct vpci {
 	struct vpci_bus bus;
 	struct pci_config config;
 	struct msix msix;
+	uint8_t msix_table[VPCI_VECTORS_MAX * MSIX_ENTRY_SIZE];
 	uint16_t msix_cap, window_cap; /* where in configuration space */
 	uint32_t config_size;
 	uint64_t offered;

@@ -143,7 +143,7 @@ int vpci_region_read(struct vpci *vpci, uint32_t region, uint64_t offset, void *
 		pci_config_read(&vpci->config, offset, buf, count);
 		return 0;
 	case VPCI_MSIX_BAR:
-		msix_read(&vpci->msix, offset, buf, count);
+		msix_read(&vpci->msix, offset - VPCI_MSIX_TABLE, buf, count);
 		return 0;
 	case VPCI_BAR:
 		bar_read(vpci, offset, buf, count);
@@ -163,7 +163,7 @@ int vpci_region_write(struct vpci *vpci, uint32_t region, uint64_t offset, const
 			window_write(vpci);
 		return 0;
 	case VPCI_MSIX_BAR:
-		msix_write(&vpci->msix, offset, buf, count);
+		msix_write(&vpci->msix, offset - VPCI_MSIX_TABLE, buf, count);
 		return 0;
 	case VPCI_BAR:
 		bar_write(vpci, offset, buf, count);

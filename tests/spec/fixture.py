@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The outrigger process under test.
+"""The process under test.
 
-    OUTRIGGER   the executable; without it build/src/cli/outrigger of this tree
+    OUTRIGGER               the executable; without it build/src/cli/outrigger of this tree
+    OUTRIGGER_TEST_DEVICE   likewise build/tests/device/outrigger-test-device
 
 Outrigger() starts `outrigger net ...`, waits for its ready line, counts its fds, and on stop() insists on exit
 status 0 and on a stderr without a sanitizer's report. ServedTestCase gives each test such a process and checks
-after each that the process still serves on every NIC and holds as many fds as before. GuestTestCase adds guests.
+after each that the process still serves on every socket and holds as many fds as before. GuestTestCase adds
+guests. Device() and DeviceTestCase are the same for outrigger-test-device.
 """
 import atexit
 import os
@@ -18,6 +20,7 @@ import tempfile
 import time
 import unittest
 
+import device_client as dc
 import vfio_user_client as vu
 import virtio_guest as vg
 
@@ -26,12 +29,16 @@ SUBNET = ("--start-address", "192.168.77.1", "--end-address", "192.168.77.99", "
 SANITIZER = re.compile(r"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:")
 
 
-def executable():
-    path = os.environ.get("OUTRIGGER") or os.path.join(HERE, "../../build/src/cli/outrigger")
+def executable(variable="OUTRIGGER", built="src/cli/outrigger"):
+    path = os.environ.get(variable) or os.path.join(HERE, "../../build", built)
     path = os.path.abspath(path)
     if not os.access(path, os.X_OK):
-        raise RuntimeError(f"{path} is not there: build it, or set OUTRIGGER")
+        raise RuntimeError(f"{path} is not there: build it, or set {variable}")
     return path
+
+
+def device_executable():
+    return executable("OUTRIGGER_TEST_DEVICE", "tests/device/outrigger-test-device")
 
 
 def sanitizer_report(text):
@@ -55,12 +62,13 @@ class Directory:
 
 
 class Process:
-    """outrigger with any arguments; stderr is kept."""
+    """outrigger, or another program, with any arguments; stderr is kept."""
 
-    def __init__(self, arguments, **popen):
+    def __init__(self, arguments, program=None, **popen):
+        self.program = program or executable()
         self.arguments = list(arguments)
         self._stderr = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([executable(), *self.arguments], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([self.program, *self.arguments], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=self._stderr, **popen)
         self.pid = self.process.pid
         atexit.register(self.kill)
@@ -115,17 +123,17 @@ class Process:
     def __str__(self):
         status = self.process.poll()
         text = self.stderr()
-        return (f"outrigger {' '.join(self.arguments)} ({'running' if status is None else status}), "
+        what = " ".join([os.path.basename(self.program), *self.arguments])
+        return (f"{what} ({'running' if status is None else status}), "
                 f"stderr:\n{sanitizer_report(text) or text[-6000:]}")
 
 
-class Outrigger(Process):
-    """`outrigger net MODE --nic PATH...`, ready."""
+class Server(Process):
+    """A process that serves at some sockets, ready."""
 
-    def __init__(self, directory, nics=2, mode="host", arguments=(), **popen):
-        self.paths = [directory.join(f"nic{i}") for i in range(nics)]
-        options = [word for path in self.paths for word in ("--nic", path)]
-        super().__init__(["net", mode, *options, *arguments], **popen)
+    def __init__(self, paths, arguments, program=None, **popen):
+        self.paths = paths
+        super().__init__(arguments, program, **popen)
         try:
             self.ready_line = self.read_line()
             if not self.ready_line:
@@ -180,6 +188,23 @@ class Outrigger(Process):
             self.kill()
 
 
+class Outrigger(Server):
+    """`outrigger net MODE --nic PATH...`, ready."""
+
+    def __init__(self, directory, nics=2, mode="host", arguments=(), **popen):
+        paths = [directory.join(f"nic{i}") for i in range(nics)]
+        options = [word for path in paths for word in ("--nic", path)]
+        super().__init__(paths, ["net", mode, *options, *arguments], **popen)
+
+
+class Device(Server):
+    """outrigger-test-device, ready."""
+
+    def __init__(self, directory, arguments=(), name="device", **popen):
+        path = directory.join(name)
+        super().__init__([path], [f"--socket-path={path}", *arguments], device_executable(), **popen)
+
+
 class ServedTestCase(unittest.TestCase):
     """One process for all tests of a class (a new one if a test has killed it)."""
 
@@ -193,7 +218,11 @@ class ServedTestCase(unittest.TestCase):
         cls.directory = Directory()
         cls.addClassCleanup(cls.directory.remove)
         cls.addClassCleanup(cls._stop)
-        cls.server = Outrigger(cls.directory, cls.nics, cls.mode, cls.arguments)
+        cls.server = cls.start()
+
+    @classmethod
+    def start(cls):
+        return Outrigger(cls.directory, cls.nics, cls.mode, cls.arguments)
 
     @classmethod
     def _stop(cls):
@@ -206,7 +235,7 @@ class ServedTestCase(unittest.TestCase):
         if cls.server is None:
             for name in os.listdir(self.directory.path):
                 os.unlink(self.directory.join(name))
-            cls.server = Outrigger(cls.directory, cls.nics, cls.mode, cls.arguments)
+            cls.server = cls.start()
         # Cleanups run last to first: what a test adds goes before this check.
         self.addCleanup(self.assert_undisturbed)
 
@@ -256,18 +285,64 @@ class ServedTestCase(unittest.TestCase):
         try:
             self.assert_serves()
             self.wait_fds_back()
+        except vu.Unserved:
+            if not self.lost_server():
+                self.give_up_server()  # one process that hangs fails one test
+                raise
         except (OSError, AssertionError):
             if not self.lost_server():
                 raise
         if self.lost_server():
-            died, type(self).server = self.server, None
-            died.kill()
-            self.fail(f"the process died: {died}")
+            self.fail(f"the process died: {self.give_up_server()}")
+
+    def give_up_server(self):
+        """The next test gets a new one."""
+        server, type(self).server = self.server, None
+        server.kill()
+        return server
 
     def lost_server(self):
         """Is it dead, dying, or has a sanitizer something to say?"""
         report = sanitizer_report(self.server.stderr())
         return bool(report) or not self.server.alive()
+
+
+class DeviceTestCase(ServedTestCase):
+    """An outrigger-test-device with some options for all tests of a class.
+
+    self.client is connected when a test begins, and the device as after power-on; capabilities are what that
+    client proposes, None: as QEMU does. connected = False leaves connecting to the test.
+    """
+
+    capabilities = None
+    connected = True
+
+    @classmethod
+    def start(cls):
+        return Device(cls.directory, cls.arguments)
+
+    def setUp(self):
+        super().setUp()
+        with dc.connect_when_free(self.path()) as client:
+            client.defer(0)
+            client.fail(0, 0)
+            if client.get_info()[0] & vu.DEVICE_FLAG_RESET:
+                client.reset()
+        if self.connected:
+            self.client = self.client_of(self.path())
+
+    def client_of(self, path, **arguments):
+        """A client of the device at path, closed when the test ends."""
+        arguments.setdefault("capabilities", self.capabilities)
+        client = dc.connect_when_free(path, **arguments)
+        self.addCleanup(client.close)
+        return client
+
+    def reconnect(self, **arguments):
+        """Leave, and be the next client."""
+        self.client.close()
+        self.client = self.client_of(self.path(), **arguments)
+        return self.client
 
 
 class GuestTestCase(ServedTestCase):

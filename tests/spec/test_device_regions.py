@@ -7,6 +7,7 @@ Left out:
   56  sub-region fds: the NIC offers none; what GET_REGION_IO_FDS says then is tested.
   64  a region that is only readable or only writeable: the NIC has none.
   68  RESET that is not advertised: it is.
+  test_full_regions.py and test_full_reset.py have a device with all of this.
 """
 import mmap
 import os

@@ -5,8 +5,8 @@ Whether a mapping works is asked of the device itself: NIC 0 transmits from it o
 other end.
 
 Left out:
-  44, 45, 46  DMA_READ and DMA_WRITE by the server: it does not send them yet. test_044 holds it to that: memory
-              without an fd is unreachable for the device, and no message comes.
+  44, 45, 46  DMA_READ and DMA_WRITE: a NIC does not send them. test_044 holds it to that; test_full_dma.py has a
+              device that does.
 """
 import os
 import socket

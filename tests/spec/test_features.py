@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""vfio-user: device features (checklist rules 86 to 88) and what is refused as long as there is no migration.
+"""vfio-user: device features (checklist rules 86 to 88) of a device that cannot be migrated, as the NIC.
 
 Left out:
-  86   PROBE that succeeds: the NIC has no feature yet. That a PROBE either fails or echoes is tested.
-  89 to 100  migration and dirty page logging do not exist yet; their commands must be refused politely.
+  89 to 100  migration and the log of dirty pages: test_full_migration.py, test_full_dirty.py. Here their commands
+             must be refused politely.
 """
 import os
 import struct
@@ -69,7 +69,7 @@ class Features(ServedTestCase):
     def test_migration_features_are_refused_while_there_is_no_migration(self):
         for index, operation, data in ((1, GET, b""), (2, GET, b""), (2, SET, struct.pack("<II", 1, 0)),
                                        (2, SET, struct.pack("<II", 3, 0)),
-                                       (6, SET, struct.pack("<QII", 4096, 0, 0)), (7, SET, b""),
+                                       (7, SET, b""),  # the log of dirty pages is there, but not started
                                        (8, GET, struct.pack("<QQQ", 0, 1 << 20, 4096)),
                                        (8, GET, struct.pack("<QQQ", 0, 1 << 62, 4096))):
             with self.subTest(index=index, operation=operation):

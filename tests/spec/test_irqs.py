@@ -5,7 +5,7 @@ MSI-X is the index that the NIC really uses; the others are tested as far as the
 
 Left out:
   76  MASK and UNMASK, where no index says that it is maskable: then they only must have a defined outcome.
-  77  UNMASK eventfd of INTx, where INTx has no vector: likewise.
+  77  UNMASK eventfd of INTx, where INTx has no vector: likewise. test_full_irqs.py has a device with both.
 """
 import os
 import struct

@@ -2,8 +2,8 @@
 """vfio-user: version negotiation (checklist rules 16 to 29).
 
 Left out:
-  26  twin socket granted: the server does not grant it yet; that it declines properly is test_027.
-  29  max_data_xfer_size of the client: concerns DMA_READ and DMA_WRITE, which the server does not send yet.
+  26  twin socket granted: test_full_twin.py, with a device that has commands of its own to send.
+  29  max_data_xfer_size of the client: concerns DMA_READ and DMA_WRITE, so test_full_dma.py.
   write_multiple need not be granted (QEMU 10.1 would queue every send); WRITE_MULTI works without: see test_065.
 """
 import json

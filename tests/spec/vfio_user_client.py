@@ -89,6 +89,30 @@ FEATURE_GET = 1 << 16
 FEATURE_SET = 1 << 17
 FEATURE_PROBE = 1 << 18
 
+FEATURE_MIGRATION = 1
+FEATURE_MIG_STATE = 2
+FEATURE_LOGGING_START = 6
+FEATURE_LOGGING_STOP = 7
+FEATURE_LOGGING_REPORT = 8
+
+MIGRATION_STOP_COPY = 1 << 0
+MIGRATION_PRE_COPY = 1 << 2
+
+STATE_ERROR = 0
+STATE_STOP = 1
+STATE_RUNNING = 2
+STATE_STOP_COPY = 3
+STATE_RESUMING = 4
+STATE_PRE_COPY = 6
+
+CAP_SPARSE_MMAP = 1
+CAP_TYPE = 2
+CAP_SPARSE_MMAP_FDS = 0x8001
+
+IO_FD_IOEVENTFD = 0
+IO_FD_SHADOW = 2
+IO_FD_DATAMATCH = 1 << 0
+
 # Limits of a side that does not state its own.
 DEFAULT_MAX_MSG_FDS = 1
 DEFAULT_MAX_DATA_XFER_SIZE = 1048576
@@ -114,6 +138,10 @@ class PeerClosed(ConnectionError):
 
 class PeerClosedInsideMessage(AssertionError):
     """The server hung up in the middle of a message."""
+
+
+class Unserved(AssertionError):
+    """No client of this server gets served."""
 
 
 class Late(AssertionError):
@@ -225,13 +253,19 @@ def feature_payload(flags, data=b"", argsz=None):
 class Client:
     """One connection. Owns the fds that it receives until close()."""
 
-    def __init__(self, path, handshake=True, capabilities=None, deadline_s=DEADLINE):
+    def __init__(self, path, handshake=True, capabilities=None, deadline_s=DEADLINE, fd=None):
+        """fd: a connected socket, duplicated; instead of a path and a handshake."""
         self.path = path
         self.deadline_s = deadline_s
         self._next_id = 0x100
         self._received_fds = []
         self.capabilities = {}
         self.minor = None
+        self.version_fds = []
+        if fd is not None:
+            self.socket = socket.socket(fileno=fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3))
+            self.socket.setblocking(False)
+            return
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         try:
             self.socket.setblocking(False)
@@ -262,6 +296,11 @@ class Client:
         if self.socket is not None:
             self.socket.close()
             self.socket = None
+
+    def close_received(self, fd):
+        """One of the fds that came, before close() does."""
+        self._received_fds.remove(fd)
+        os.close(fd)
 
     # Bytes.
 
@@ -372,9 +411,19 @@ class Client:
         self.send_raw(header(command, len(payload), msg_id, flags, error, size) + payload, fds)
         return msg_id
 
+    def reply(self, asked, payload=b"", fds=(), error=0, **fields):
+        """Answer a command of the server. The keyword arguments replace header fields."""
+        fields.setdefault("msg_id", asked.id)
+        fields.setdefault("flags", TYPE_REPLY | FLAG_ERROR if error else TYPE_REPLY)
+        self.send_raw(message(fields.pop("command", asked.command), payload, error=error, **fields), fds)
+
+    def next_reply(self):
+        """The next message, which is to be a reply."""
+        return self.receive()
+
     def receive_reply(self, command, msg_id):
         """The reply to that command and nothing else (rules 1 and 5 hold for each reply of each test)."""
-        reply = self.receive()
+        reply = self.next_reply()
         wrong = []
         if reply.type != TYPE_REPLY:
             wrong.append("not a reply")
@@ -421,7 +470,10 @@ class Client:
 
     def handshake(self, capabilities=None, major=0, minor=0, text=None):
         """VERSION; keeps and returns the server's capabilities."""
-        payload = self.ok(VERSION, version_payload(capabilities, major, minor, text))
+        reply = self.request(VERSION, version_payload(capabilities, major, minor, text))
+        if reply.is_error:
+            raise AssertionError(f"VERSION was refused: {os.strerror(reply.error)}")
+        payload, self.version_fds = reply.payload, reply.fds
         got_major, self.minor = struct.unpack_from("<HH", payload)
         if got_major != major or self.minor > minor:
             raise AssertionError(f"version {got_major}.{self.minor} in reply to {major}.{minor}")
@@ -513,6 +565,82 @@ class Client:
         if payload != region_read_payload(region, offset, len(data)):
             raise AssertionError(f"WRITE of region {region} at {offset:#x}+{len(data)}: {payload.hex()}")
 
+    def region_io_fds(self, index, argsz=None):
+        """A dict of the reply; "entries" are bytes. Without argsz: asks again until it is whole."""
+        ask = 16 if argsz is None else argsz
+        while True:
+            reply = self.request(DEVICE_GET_REGION_IO_FDS, region_io_fds_payload(index, ask))
+            if reply.is_error:
+                raise AssertionError(f"I/O fds of region {index}: {os.strerror(reply.error)}")
+            got, flags, got_index, count = struct.unpack_from("<IIII", reply.payload)
+            if (flags, got_index) != (0, index) or got < 16 or len(reply.payload) > ask:
+                raise AssertionError(f"I/O fds of region {index} with argsz {ask}: {reply}")
+            if argsz is None and got > ask:
+                ask = got
+                continue
+            break
+        stride = (got - 16) // count if count else 0
+        entries = [reply.payload[at:at + stride] for at in range(16, len(reply.payload), stride or 1)]
+        return {"argsz": got, "count": count, "stride": stride, "entries": entries, "fds": reply.fds}
+
+    def feature_get(self, index, data=b"", room=1 << 16):
+        """What a GET appends to the request's data, or gives instead of it, head excluded."""
+        payload = self.ok(DEVICE_FEATURE, feature_payload(FEATURE_GET | index, data, 8 + room))
+        argsz, flags = struct.unpack_from("<II", payload)
+        if argsz != len(payload) or flags != FEATURE_GET | index:
+            raise AssertionError(f"GET of feature {index}: argsz {argsz}, flags {flags:#x}, {len(payload)} bytes")
+        return payload[8:]
+
+    def feature_set(self, index, data=b""):
+        """What comes back: the data, as far as the feature does not say otherwise."""
+        request = feature_payload(FEATURE_SET | index, data)
+        payload = self.ok(DEVICE_FEATURE, request)
+        if payload[:8] != request[:8] or len(payload) != len(request):
+            raise AssertionError(f"SET of feature {index}: {payload.hex()}")
+        return payload[8:]
+
+    def migration_state(self):
+        return struct.unpack("<II", self.feature_get(FEATURE_MIG_STATE))[0]
+
+    def set_migration_state(self, state):
+        request = struct.pack("<II", state, 0)
+        if self.feature_set(FEATURE_MIG_STATE, request) != request:
+            raise AssertionError("SET of the state does not echo")
+
+    def migration_read(self, size):
+        payload = self.ok(MIG_DATA_READ, struct.pack("<II", 8 + size, size))
+        argsz, got = struct.unpack_from("<II", payload)
+        if got > size or len(payload) < 8 + got or argsz < 8 + got:
+            raise AssertionError(f"MIG_DATA_READ of {size}: argsz {argsz}, size {got}, {len(payload)} bytes")
+        return payload[8:8 + got]
+
+    def migration_write(self, data):
+        if self.ok(MIG_DATA_WRITE, struct.pack("<II", 8 + len(data), len(data)) + data):
+            raise AssertionError("the reply to MIG_DATA_WRITE has no payload")
+
+    def logging_start(self, page_size=4096, ranges=()):
+        """The page size that the server chose."""
+        ranges = [struct.pack("<QQ", *each) for each in ranges]
+        data = self.feature_set(FEATURE_LOGGING_START,
+                                struct.pack("<QII", page_size, len(ranges), 0) + b"".join(ranges))
+        return struct.unpack_from("<Q", data)[0]
+
+    def logging_stop(self):
+        self.feature_set(FEATURE_LOGGING_STOP)
+
+    def logging_report(self, iova, length, page_size=4096):
+        """The set of pages, counted from iova, that were written to."""
+        request = struct.pack("<QQQ", iova, length, page_size)
+        pages = -(-length // page_size)
+        n = -(-pages // 64) * 8
+        data = self.feature_get(FEATURE_LOGGING_REPORT, request, len(request) + n)
+        if data[:24] != request or len(data) != 24 + n:
+            raise AssertionError(f"report of {length:#x} by {page_size}: {len(data)} bytes, {data[:24].hex()}")
+        bits = int.from_bytes(data[24:], "little")
+        if bits >> pages:
+            raise AssertionError("bits beyond the end are set")
+        return {i for i in range(pages) if bits >> i & 1}
+
     def region_post(self, region, offset, data):
         """A write without a reply, as QEMU does to memory BARs."""
         self.send(REGION_WRITE, region_write_payload(region, offset, data), flags=FLAG_NO_REPLY)
@@ -522,12 +650,13 @@ class Client:
             raise AssertionError("the reply to RESET has no payload")
 
 
-def connect_when_free(path, **arguments):
+def connect_when_free(path, kind=Client, **arguments):
     """A client that gets served even if the server has yet to notice that the one before it is gone."""
     def attempt():
-        client = Client(path, handshake=False)
+        client = kind(path, handshake=False)
         try:
-            client.handshake(arguments.get("capabilities", QEMU_CAPABILITIES))
+            capabilities = arguments.get("capabilities")
+            client.handshake(QEMU_CAPABILITIES if capabilities is None else capabilities)
             return client
         except (PeerClosed, AssertionError) as e:
             client.close()
@@ -537,7 +666,7 @@ def connect_when_free(path, **arguments):
     try:
         return wait_until(attempt, f"being served at {path}")
     except Late as e:
-        raise AssertionError(f"{e} ({attempt.error})") from attempt.error
+        raise Unserved(f"{e} ({attempt.error})") from attempt.error
 
 
 def count_of(eventfd):

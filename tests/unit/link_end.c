@@ -181,21 +181,16 @@ int end_feed(struct end *end, const void *bytes, size_t n, const int *fds, size_
 
 size_t end_take(struct end *end, void *bytes, size_t max, size_t *ret_n_fds)
 {
-	struct iovec iov[4];
-	size_t len = 0, n, n_fds, total_fds = 0;
+	struct iovec iov;
+	size_t len = 0, n_fds, total_fds = 0;
 	const int *fds;
 
-	while ((n = link_pending(end->link, iov, 4, &fds, &n_fds)) > 0) {
-		size_t batch = 0;
-
-		for (size_t i = 0; i < n; i++) {
-			assert_true(len + iov[i].iov_len <= max);
-			memcpy((uint8_t *)bytes + len, iov[i].iov_base, iov[i].iov_len);
-			len += iov[i].iov_len;
-			batch += iov[i].iov_len;
-		}
+	while (link_pending(end->link, &iov, &fds, &n_fds)) {
+		assert_true(len + iov.iov_len <= max);
+		memcpy((uint8_t *)bytes + len, iov.iov_base, iov.iov_len);
+		len += iov.iov_len;
 		total_fds += n_fds;
-		link_sent(end->link, batch);
+		link_sent(end->link, iov.iov_len);
 	}
 	if (ret_n_fds != NULL)
 		*ret_n_fds = total_fds;

@@ -1,554 +1,630 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * test_client.c - the client against servers that lie
- *
- *	client (this thread)  --UNIX socket-->  script (a thread): reads a request, builds the
- *						honest reply, lets the test bend it, sends it
- *
- * A client that would wait forever is caught by its own deadline, and by the runner's.
+ * test_client.c - a client's handshake and life, against servers that lie
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
 
-#include <cmocka.h>
-
-#include "fds.h"
+#include "client_script.h"
 #include "sys/sock.h"
-#include "vfio_user/client.h"
-#include <outrigger/vfio_user.h>
+#include "vfio_user/version.h"
 
-#define TIMEOUT_MS	 5000
-#define SHORT_TIMEOUT_MS 20
+/* The handshake */
 
-struct message {
-	struct wire_header header;
-	uint8_t payload[4096];
-} __attribute__((packed));
-
-/* What a bent reply becomes, other than sent. */
-enum verdict {
-	SEND,
-	SAY_NOTHING,
-	HANG_UP,
-};
-
-typedef enum verdict bend_function(const struct message *request, struct message *reply);
-
-struct fixture {
-	char dir[32], path[64];
-	struct sock_listener listener;
-	pthread_t thread;
-	bend_function *bend;
-	int open_before;
-};
-
-static void set_payload(struct message *reply, const void *payload, size_t len)
+static void s106_version_comes_first_with_a_nul_terminated_text(void **state)
 {
-	memcpy(reply->payload, payload, len);
-	reply->header.size = (uint32_t)(sizeof(reply->header) + len);
+	struct script *s = *state;
+	struct rig_client *client = script_plug(s);
+	struct logged first;
+
+	assert_true(logged_of(s, WIRE_VERSION, 0, &first));
+	assert_int_equal(s->log[0].command, WIRE_VERSION);
+	assert_true(first.len > 4);
+	assert_int_equal(s->request.payload[first.len - 1], '\0');
+	assert_memory_equal(s->request.payload + 4, "{\"capabilities\":", 16);
+	script_unplug(s, client);
 }
 
-static void answer_version(struct message *reply, uint16_t major, uint16_t minor, const char *json)
+static void s106_s109_replies_that_say_little_mean_defaults(void **state)
 {
-	const struct wire_version version = { major, minor };
+	static const char *const texts[] = {
+		NULL,
+		"{}",
+		"{\"capabilities\":{}}",
+		" { \"capabilities\" : { } , \"other\" : [ 1 , 2 ] } ",
+		"{\"capabilities\":{\"unknown\":{\"deep\":[1]},\"another\":null}}",
+	};
+	struct script *s = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct rig_client_version version;
+		struct rig_client *client;
+
+		s->json = texts[i];
+		client = script_plug(s);
+		rig_client_version(client, &version);
+		assert_int_equal(version.max_msg_fds, 1);
+		assert_int_equal(version.max_data_xfer_size, 1048576);
+		assert_int_equal(version.max_dma_maps, 65535);
+		assert_int_equal(version.pgsizes, 4096);
+		assert_false(version.write_multiple);
+		assert_false(version.twin_socket);
+		assert_string_equal(version.json, texts[i] ? texts[i] : "");
+		script_unplug(s, client);
+	}
+}
+
+struct bent_version {
+	uint16_t major, minor;
+	const char *json;
+	int cut;	/* bytes less at the end */
+	uint32_t error; /* +1: an error reply */
+};
+
+static const struct bent_version refused[] = {
+	{ .major = 1, .json = "{}" },
+	{ .minor = VERSION_MINOR + 1, .json = "{}" },
+	{ .minor = UINT16_MAX, .json = "{}" },
+	{ .json = "{]" },
+	{ .json = "{\"capabilities\":{" },
+	{ .json = "{\"capabilities\":7}" },
+	{ .json = "[]" },
+	{ .json = "{\"capabilities\":{\"max_msg_fds\":\"8\"}}" },
+	{ .json = "{\"capabilities\":{\"max_data_xfer_size\":1.5}}" },
+	{ .json = "{\"capabilities\":{\"max_data_xfer_size\":-1}}" },
+	{ .json = "{\"capabilities\":{\"max_data_xfer_size\":0}}" },
+	{ .json = "{\"capabilities\":{\"pgsizes\":0}}" },
+	{ .json = "{\"capabilities\":{\"max_dma_maps\":99999999999999999999}}" },
+	{ .json = "{\"capabilities\":{\"write_multiple\":1}}" },
+	{ .json = "{\"capabilities\":{\"twin_socket\":true}}" },
+	{ .json = "{}", .cut = 1 },
+	{ .json = NULL, .cut = 1 },
+	{ .json = NULL, .cut = 4 },
+	{ .json = NULL, .error = 1 + 0 },
+	{ .json = NULL, .error = 1 + EINVAL },
+	{ .json = NULL, .error = 1 + UINT32_MAX - 1 },
+};
+
+static enum verdict bend_version(struct script *s, const struct message *request,
+				 struct message *reply)
+{
+	const struct bent_version *bent = s->opaque;
+	const struct wire_version version = { bent->major, bent->minor };
 
 	set_payload(reply, &version, sizeof(version));
-	if (json) {
-		strcpy((char *)reply->payload + sizeof(version), json);
-		reply->header.size += (uint32_t)strlen(json) + 1;
-	}
-}
-
-/* A device of one region with bytes 0, 1, 2, ... and one IRQ. */
-static void answer_honestly(const struct message *request, struct message *reply)
-{
-	struct wire_region_io io;
-
-	reply->header = request->header;
-	reply->header.flags = WIRE_TYPE_REPLY;
-	switch (request->header.command) {
-	case WIRE_VERSION:
-		answer_version(reply, 0, 0, "{\"capabilities\":{\"max_data_xfer_size\":100}}");
-		break;
-	case WIRE_DEVICE_GET_INFO:
-		set_payload(reply, &(struct wire_device_info) { 16, RIG_DEVICE_PCI, 1, 1 }, 16);
-		break;
-	case WIRE_DEVICE_GET_REGION_INFO:
-		set_payload(reply, &(struct wire_region_info) { 32, RIG_REGION_READ, 0, 0, 256, 0 },
-			    32);
-		break;
-	case WIRE_DEVICE_GET_IRQ_INFO:
-		set_payload(reply, &(struct wire_irq_info) { 16, RIG_IRQ_EVENTFD, 0, 1 }, 16);
-		break;
-	case WIRE_REGION_READ:
-		memcpy(&io, request->payload, sizeof(io));
-		set_payload(reply, &io, sizeof(io));
-		for (uint32_t i = 0; i < io.count; i++)
-			reply->payload[sizeof(io) + i] = (uint8_t)(io.offset + i);
-		reply->header.size += io.count;
-		break;
-	}
-}
-
-static bool receive_all(int fd, void *buf, size_t len)
-{
-	return len == 0 || recv(fd, buf, len, MSG_WAITALL) == (ssize_t)len;
-}
-
-static bool serve_one(struct fixture *f, int fd)
-{
-	struct message request, reply;
-	size_t len;
-
-	if (!receive_all(fd, &request.header, sizeof(request.header)))
-		return false;
-	len = request.header.size - sizeof(request.header);
-	if (len > sizeof(request.payload) || !receive_all(fd, request.payload, len))
-		return false;
-	answer_honestly(&request, &reply);
-	switch (f->bend ? f->bend(&request, &reply) : SEND) {
-	case SEND:
-		return send(fd, &reply, reply.header.size, MSG_NOSIGNAL) == reply.header.size;
-	case SAY_NOTHING:
-		return true;
-	case HANG_UP:
-		break;
-	}
-	return false;
-}
-
-static void *serve(void *opaque)
-{
-	struct fixture *f = opaque;
-	int fd = accept(f->listener.fd, NULL, NULL);
-
-	while (fd >= 0 && serve_one(f, fd))
-		;
-	close(fd);
-	return NULL;
-}
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->open_before = fds_open();
-	strcpy(f->dir, "/tmp/test_client.XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	snprintf(f->path, sizeof(f->path), "%s/s", f->dir);
-	assert_int_equal(sock_listen(f->path, &f->listener), 0);
-	assert_int_equal(fcntl(f->listener.fd, F_SETFL, 0), 0); /* accept() waits */
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	sock_listener_close(&f->listener);
-	assert_int_equal(rmdir(f->dir), 0);
-	assert_int_equal(fds_open(), f->open_before);
-	free(f);
-	return 0;
-}
-
-/* Each connection is followed by hang_up(), failed ones too: it ends the script's thread. */
-static int connect_bent(struct fixture *f, bend_function *bend, int timeout_ms, struct client **ret)
-{
-	char *error = NULL;
-	int r;
-
-	f->bend = bend;
-	assert_int_equal(pthread_create(&f->thread, NULL, serve, f), 0);
-	r = client_connect(f->path, timeout_ms, ret, &error);
-	if (r < 0) {
-		assert_non_null(strstr(error, f->path));
-		free(error);
-		*ret = NULL;
-	}
-	return r;
-}
-
-static void hang_up(struct fixture *f, struct client *client)
-{
-	client_free(client);
-	pthread_join(f->thread, NULL);
-}
-
-static void assert_handshake_fails(struct fixture *f, bend_function *bend, int error)
-{
-	struct client *client;
-
-	assert_int_equal(connect_bent(f, bend, TIMEOUT_MS, &client), error);
-	hang_up(f, client);
-}
-
-static void an_honest_device_is_read(void **state)
-{
-	struct fixture *f = *state;
-	struct client *client;
-	struct wire_device_info device;
-	struct client_region region;
-	struct wire_irq_info irq;
-	uint8_t bytes[256];
-
-	assert_int_equal(connect_bent(f, NULL, TIMEOUT_MS, &client), 0);
-	assert_int_equal(client_version(client)->caps.max_data_xfer_size, 100);
-	assert_int_equal(client_version(client)->caps.max_msg_fds, 1);
-	assert_int_equal(client_device_info(client, &device), 0);
-	assert_int_equal(client_region_info(client, 0, &region), 0);
-	assert_int_equal(region.size, 256);
-	assert_int_equal(client_irq_info(client, 0, &irq), 0);
-	/* In three parts: the server's limit is 100. */
-	assert_int_equal(client_region_read(client, 0, 0, bytes, sizeof(bytes)), 0);
-	for (int i = 0; i < 256; i++)
-		assert_int_equal(bytes[i], i);
-	client_region_clear(&region);
-	hang_up(f, client);
-}
-
-static void nobody_and_no_socket_are_told_apart(void **state)
-{
-	struct fixture *f = *state;
-	struct client *client;
-	char *error;
-
-	assert_int_equal(client_connect("/nonexistent/s", TIMEOUT_MS, &client, &error), -ENOENT);
-	free(error);
-	assert_int_equal(client_connect("/etc/passwd", TIMEOUT_MS, &client, &error), -ENOTSOCK);
-	free(error);
-	close(f->listener.fd);
-	f->listener.fd = -1;
-	assert_int_equal(client_connect(f->path, TIMEOUT_MS, &client, &error), -ECONNREFUSED);
-	assert_non_null(strstr(error, "is the server running?"));
-	free(error);
-}
-
-static enum verdict busy(const struct message *request, struct message *reply)
-{
-	reply->header.flags |= WIRE_FLAG_ERROR;
-	reply->header.error = EBUSY;
-	reply->header.size = sizeof(reply->header);
+	if (bent->json)
+		add_payload(reply, bent->json, strlen(bent->json) + 1);
+	reply->header.size -= (uint32_t)bent->cut;
+	if (bent->error)
+		set_error(reply, bent->error - 1, 0);
 	return SEND;
 }
 
-static enum verdict error_zero(const struct message *request, struct message *reply)
+static void s107_a_bad_version_reply_fails_cleanly(void **state)
 {
-	busy(request, reply);
-	reply->header.error = 0;
+	struct script *s = *state;
+
+	s->bend = bend_version;
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		struct rig_client *client = NULL;
+
+		s->opaque = (void *)&refused[i];
+		assert_true(script_connect(s, NULL, &client) < 0);
+		assert_null(client);
+		script_end(s);
+		assert_int_equal(fds_open(), s->open_before);
+	}
+}
+
+static enum verdict oversize(struct script *s, const struct message *request, struct message *reply)
+{
+	memset(reply->payload + 4, ' ', VERSION_MAX_JSON + 1);
+	reply->header.size = 16 + 4 + VERSION_MAX_JSON + 1;
 	return SEND;
 }
 
-static enum verdict hang_up_at_once(const struct message *request, struct message *reply)
+static enum verdict error_with_payload(struct script *s, const struct message *request,
+				       struct message *reply)
+{
+	set_error(reply, EBUSY, 1000);
+	return SEND;
+}
+
+static enum verdict hang_up(struct script *s, const struct message *request, struct message *reply)
 {
 	return HANG_UP;
 }
 
-static enum verdict silence(const struct message *request, struct message *reply)
+static enum verdict silence(struct script *s, const struct message *request, struct message *reply)
 {
 	return SAY_NOTHING;
 }
 
-static enum verdict no_such_message_type(const struct message *request, struct message *reply)
+static void s107_an_oversize_text_errors_and_silence_fail_cleanly(void **state)
 {
-	reply->header.flags = 7;
-	return SEND;
+	struct script *s = *state;
+	struct rig_client *client;
+	char *error = NULL;
+
+	s->bend = oversize;
+	assert_int_equal(script_connect(s, NULL, &client), -EPROTO);
+	s->bend = error_with_payload;
+	assert_int_equal(script_connect(s, NULL, &client), -EBUSY);
+	s->bend = hang_up;
+	assert_int_equal(script_connect(s, NULL, &client), -ENOTCONN);
+	s->bend = silence;
+	assert_int_equal(
+		rig_client_new(script_restart(s), NULL, rig_after_ms(SHORT_MS), &client, &error),
+		-ETIMEDOUT);
+	assert_non_null(error);
+	free(error);
+	assert_int_equal(
+		rig_client_new(script_restart(s), NULL, rig_after_ms(SHORT_MS), &client, NULL),
+		-ETIMEDOUT);
 }
 
-static enum verdict other_major(const struct message *request, struct message *reply)
+static void s107_the_servers_text_is_shown_without_what_terminals_obey(void **state)
 {
-	answer_version(reply, 1, 0, "{}");
-	return SEND;
+	static const struct bent_version bent = { .json = "{\"\033[31mx\n" };
+	struct script *s = *state;
+	struct rig_client *client;
+	char *error;
+
+	s->bend = bend_version;
+	s->opaque = (void *)&bent;
+	assert_int_equal(rig_client_new(script_restart(s), NULL, soon(), &client, &error), -EPROTO);
+	assert_non_null(strstr(error, "{\"?[31mx?"));
+	free(error);
 }
 
-static enum verdict higher_minor(const struct message *request, struct message *reply)
+/* Twin sockets. opaque: what to do instead of the right thing */
+
+struct twin {
+	const char *json;
+	int kind; /* of the fd */
+	size_t n; /* of fds */
+};
+
+enum { TWIN_STREAM, TWIN_DGRAM, TWIN_FILE, TWIN_DIRECTORY, TWIN_PIPE };
+
+static int twin_fd(struct script *s, int kind)
 {
-	answer_version(reply, 0, VERSION_MINOR + 1, "{}");
-	return SEND;
-}
+	int ends[2] = { -1, -1 };
 
-static enum verdict bad_json(const struct message *request, struct message *reply)
-{
-	answer_version(reply, 0, 0, "{\"capabilities\":");
-	return SEND;
-}
-
-static enum verdict wrong_type(const struct message *request, struct message *reply)
-{
-	answer_version(reply, 0, 0, "{\"capabilities\":{\"max_msg_fds\":\"8\"}}");
-	return SEND;
-}
-
-static enum verdict no_nul(const struct message *request, struct message *reply)
-{
-	reply->header.size--;
-	return SEND;
-}
-
-static enum verdict unasked_twin(const struct message *request, struct message *reply)
-{
-	answer_version(reply, 0, 0, "{\"capabilities\":{\"twin_socket\":{\"supported\":true}}}");
-	return SEND;
-}
-
-static enum verdict nothing_fits(const struct message *request, struct message *reply)
-{
-	answer_version(reply, 0, 0, "{\"capabilities\":{\"max_data_xfer_size\":0}}");
-	return SEND;
-}
-
-static enum verdict three_bytes(const struct message *request, struct message *reply)
-{
-	reply->header.size = sizeof(reply->header) + 3;
-	return SEND;
-}
-
-static enum verdict no_json(const struct message *request, struct message *reply)
-{
-	if (request->header.command == WIRE_VERSION)
-		answer_version(reply, 0, 0, NULL);
-	return SEND;
-}
-
-static void a_bad_handshake_fails_cleanly(void **state)
-{
-	struct fixture *f = *state;
-
-	assert_handshake_fails(f, busy, -EBUSY);
-	assert_handshake_fails(f, error_zero, -EIO);
-	assert_handshake_fails(f, hang_up_at_once, -ENOTCONN);
-	assert_handshake_fails(f, no_such_message_type, -ENOTCONN);
-	assert_handshake_fails(f, other_major, -EPROTO);
-	assert_handshake_fails(f, higher_minor, -EPROTO);
-	assert_handshake_fails(f, bad_json, -EPROTO);
-	assert_handshake_fails(f, wrong_type, -EPROTO);
-	assert_handshake_fails(f, no_nul, -EPROTO);
-	assert_handshake_fails(f, unasked_twin, -EPROTO);
-	assert_handshake_fails(f, nothing_fits, -EPROTO);
-	assert_handshake_fails(f, three_bytes, -EPROTO);
-}
-
-static void a_reply_without_json_means_defaults(void **state)
-{
-	struct fixture *f = *state;
-	struct client *client;
-
-	assert_int_equal(connect_bent(f, no_json, TIMEOUT_MS, &client), 0);
-	assert_int_equal(client_version(client)->caps.stated, 0);
-	assert_string_equal(client_version(client)->json, "");
-	hang_up(f, client);
-}
-
-static void a_server_that_says_nothing_is_left(void **state)
-{
-	struct fixture *f = *state;
-	struct client *client;
-
-	assert_int_equal(connect_bent(f, silence, SHORT_TIMEOUT_MS, &client), -ETIMEDOUT);
-	hang_up(f, client);
-}
-
-static enum verdict absurd_counts(const struct message *request, struct message *reply)
-{
-	if (request->header.command == WIRE_DEVICE_GET_INFO)
-		set_payload(reply, &(struct wire_device_info) { 16, 2, UINT32_MAX, 1 }, 16);
-	return SEND;
-}
-
-static enum verdict one_byte_less(const struct message *request, struct message *reply)
-{
-	if (request->header.command != WIRE_VERSION)
-		reply->header.size--;
-	return SEND;
-}
-
-static enum verdict one_byte_more(const struct message *request, struct message *reply)
-{
-	if (request->header.command != WIRE_VERSION)
-		reply->header.size++;
-	return SEND;
-}
-
-static enum verdict other_command(const struct message *request, struct message *reply)
-{
-	if (request->header.command != WIRE_VERSION)
-		reply->header.command = WIRE_DEVICE_RESET;
-	return SEND;
-}
-
-static enum verdict wrong_index(const struct message *request, struct message *reply)
-{
-	if (request->header.command == WIRE_DEVICE_GET_REGION_INFO)
-		reply->payload[8] = 1;
-	if (request->header.command == WIRE_DEVICE_GET_IRQ_INFO)
-		reply->payload[8] = 1;
-	if (request->header.command == WIRE_REGION_READ)
-		reply->payload[8] = 1;
-	return SEND;
-}
-
-static enum verdict dies_later(const struct message *request, struct message *reply)
-{
-	return request->header.command == WIRE_VERSION ? SEND : HANG_UP;
-}
-
-/* Every question gets this reply bent so: none may succeed, nor return anything else. */
-static void assert_questions_fail(struct fixture *f, bend_function *bend)
-{
-	struct wire_device_info device = { .argsz = 99 };
-	struct client_region region = { .size = 99 };
-	struct wire_irq_info irq = { .argsz = 99 };
-	struct client *client;
-	uint8_t bytes[16];
-
-	for (int question = 0; question < 4; question++) {
-		int r = 0;
-
-		assert_int_equal(connect_bent(f, bend, TIMEOUT_MS, &client), 0);
-		switch (question) {
-		case 0:
-			if (bend != wrong_index)
-				r = client_device_info(client, &device);
-			else
-				r = -EPROTO; /* has no index */
-			break;
-		case 1:
-			r = client_region_info(client, 0, &region);
-			break;
-		case 2:
-			r = client_irq_info(client, 0, &irq);
-			break;
-		case 3:
-			r = client_region_read(client, 0, 0, bytes, sizeof(bytes));
-			break;
-		}
-		assert_true(r == -EPROTO || r == -ENOTCONN);
-		hang_up(f, client);
+	switch (kind) {
+	case TWIN_STREAM:
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+		s->twin = ends[1];
+		return ends[0];
+	case TWIN_DGRAM:
+		assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), 0);
+		break;
+	case TWIN_FILE:
+		return test_memfd(4096);
+	case TWIN_DIRECTORY:
+		return open("/tmp", O_RDONLY | O_DIRECTORY);
+	case TWIN_PIPE:
+		assert_int_equal(pipe(ends), 0);
+		break;
 	}
-	assert_int_equal(device.argsz, 99);
-	assert_int_equal(region.size, 99);
-	assert_int_equal(irq.argsz, 99);
+	close(ends[1]);
+	return ends[0];
 }
 
-static void replies_that_contradict_their_request_are_refused(void **state)
+static enum verdict offer_twin(struct script *s, const struct message *request,
+			       struct message *reply)
 {
-	struct fixture *f = *state;
-	struct wire_device_info device;
-	struct client *client;
+	const struct twin *twin = s->opaque;
+	const struct wire_version version = { 0, 0 };
+	bool ok;
 
-	assert_questions_fail(f, one_byte_less);
-	assert_questions_fail(f, one_byte_more);
-	assert_questions_fail(f, other_command);
-	assert_questions_fail(f, wrong_index);
-	assert_questions_fail(f, dies_later);
-	assert_int_equal(connect_bent(f, absurd_counts, TIMEOUT_MS, &client), 0);
-	assert_int_equal(client_device_info(client, &device), -EPROTO);
-	hang_up(f, client);
-}
-
-static void a_dead_connection_stays_dead(void **state)
-{
-	struct fixture *f = *state;
-	struct wire_device_info device;
-	struct client *client;
-
-	assert_int_equal(connect_bent(f, dies_later, TIMEOUT_MS, &client), 0);
-	assert_int_equal(client_device_info(client, &device), -ENOTCONN);
-	assert_int_equal(client_device_info(client, &device), -ENOTCONN);
-	assert_true(strlen(client_error(client)) > 0);
-	hang_up(f, client);
-}
-
-static uint32_t argsz_of(const struct message *request)
-{
-	uint32_t argsz;
-
-	memcpy(&argsz, request->payload, sizeof(argsz));
-	return argsz;
-}
-
-static enum verdict wants_64(const struct message *request, struct message *reply)
-{
-	struct wire_region_info info = { 64, RIG_REGION_MMAP, 0, 0, 8192, 0 };
-	const struct wire_cap_sparse_mmap list = { { RIG_REGION_CAP_SPARSE_MMAP, 1, 0 }, 1, 0 };
-	const struct wire_sparse_area area = { 4096, 4096 };
-
-	if (request->header.command != WIRE_DEVICE_GET_REGION_INFO)
+	if (request->header.command != WIRE_VERSION)
 		return SEND;
-	if (argsz_of(request) < 64) {
-		set_payload(reply, &info, sizeof(info));
-		return SEND;
+	set_payload(reply, &version, sizeof(version));
+	add_payload(reply, twin->json, strlen(twin->json) + 1);
+	reply->n_fds = twin->n;
+	for (size_t i = 0; i < twin->n; i++)
+		reply->fds[i] = twin_fd(s, i == 0 ? twin->kind : TWIN_FILE);
+	ok = script_send(s, s->fd, reply);
+	for (size_t i = 0; i < twin->n; i++)
+		close(reply->fds[i]);
+	return ok ? SAY_NOTHING : HANG_UP;
+}
+
+#define TWIN_JSON(index) \
+	"{\"capabilities\":{\"twin_socket\":{\"supported\":true,\"fd_index\":" index "}}}"
+
+static int connect_with_twin(struct script *s, struct twin *twin, struct rig_client **ret)
+{
+	const struct rig_client_config config = { .struct_size = sizeof(config),
+						  .flags = RIG_CLIENT_TWIN_SOCKET };
+
+	s->bend = offer_twin;
+	s->opaque = twin;
+	return script_connect(s, &config, ret);
+}
+
+static void s108_a_twin_socket_that_is_none_ends_it(void **state)
+{
+	static const struct twin twins[] = {
+		{ TWIN_JSON("0"), TWIN_STREAM, 0 },
+		{ TWIN_JSON("1"), TWIN_STREAM, 1 },
+		{ TWIN_JSON("4294967295"), TWIN_STREAM, 1 },
+		{ "{\"capabilities\":{\"twin_socket\":{\"supported\":true}}}", TWIN_STREAM, 1 },
+		{ TWIN_JSON("0"), TWIN_DGRAM, 1 },
+		{ TWIN_JSON("0"), TWIN_FILE, 1 },
+		{ TWIN_JSON("0"), TWIN_DIRECTORY, 1 },
+		{ TWIN_JSON("0"), TWIN_PIPE, 1 },
+		{ "{}", TWIN_STREAM, 1 },
+		{ TWIN_JSON("-1"), TWIN_STREAM, 1 },
+		{ TWIN_JSON("0"), TWIN_STREAM, 17 }, /* more than we take */
+	};
+	struct script *s = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(twins); i++) {
+		struct rig_client *client;
+
+		assert_true(connect_with_twin(s, (struct twin *)&twins[i], &client) < 0);
+		script_end(s);
+		assert_int_equal(fds_open(), s->open_before);
 	}
-	info.flags |= RIG_REGION_CAPS;
-	info.cap_offset = sizeof(info);
-	set_payload(reply, &info, sizeof(info));
-	memcpy(reply->payload + 32, &list, sizeof(list));
-	memcpy(reply->payload + 48, &area, sizeof(area));
-	reply->header.size += 32;
+}
+
+static void s108_a_twin_socket_that_nobody_asked_for_ends_it(void **state)
+{
+	struct twin twin = { TWIN_JSON("0"), TWIN_STREAM, 1 };
+	struct script *s = *state;
+	struct rig_client *client;
+
+	s->bend = offer_twin;
+	s->opaque = &twin;
+	assert_int_equal(script_connect(s, NULL, &client), -EPROTO);
+}
+
+static void s108_twin_socket_declined_goes_on_without(void **state)
+{
+	struct twin twin = { "{\"capabilities\":{\"twin_socket\":{\"supported\":false}}}",
+			     TWIN_STREAM, 0 };
+	struct script *s = *state;
+	struct rig_client_version version;
+	struct rig_client *client;
+
+	assert_int_equal(connect_with_twin(s, &twin, &client), 0);
+	rig_client_version(client, &version);
+	assert_false(version.twin_socket);
+	assert_int_equal(rig_client_reset(client, soon()), 0);
+	script_unplug(s, client);
+}
+
+static void s121_twin_socket_carries_the_servers_commands_and_their_replies(void **state)
+{
+	/* One fd more than there should be: closed. */
+	struct twin twin = { TWIN_JSON("0"), TWIN_STREAM, 2 };
+	struct script *s = *state;
+	struct message *m = calloc(1, sizeof(*m));
+	struct rig_client_version version;
+	struct rig_client *client;
+
+	assert_int_equal(connect_with_twin(s, &twin, &client), 0);
+	rig_client_version(client, &version);
+	assert_true(version.twin_socket);
+	m->header = (struct wire_header) { 7, WIRE_DMA_READ, 32, WIRE_TYPE_COMMAND, 0 };
+	memcpy(m->payload, &(uint64_t[]) { 0x1000, 16 }, 16);
+	assert_true(script_send(s, s->twin, m));
+	/* Nobody mapped anything: refused, by the same way. */
+	for (struct pollfd p = { s->twin, POLLIN, 0 }; poll(&p, 1, 0) == 0;)
+		assert_int_equal(rig_client_dispatch(client), 0);
+	assert_true(script_receive(s->twin, m));
+	assert_int_equal(m->header.id, 7);
+	assert_int_equal(m->header.size, 16);
+	assert_int_equal(m->header.flags, WIRE_TYPE_REPLY | WIRE_FLAG_ERROR);
+	assert_int_equal(m->header.error, EFAULT);
+	assert_int_equal(rig_client_reset(client, soon()), 0);
+	free(m);
+	script_unplug(s, client);
+}
+
+static void a_server_that_sends_one_byte_at_a_time_is_understood(void **state)
+{
+	struct script *s = *state;
+	struct rig_client *client;
+	struct rig_device_info info;
+	uint8_t bytes[32];
+
+	s->one_byte_at_a_time = true;
+	client = script_plug(s);
+	assert_int_equal(rig_client_device_info(client, &info, soon()), 0);
+	assert_int_equal(info.num_regions, 9);
+	assert_int_equal(rig_client_region_read(client, 0, 5, bytes, sizeof(bytes), soon()), 0);
+	assert_memory_equal(bytes, s->region + 5, sizeof(bytes));
+	script_unplug(s, client);
+}
+
+static void configs_that_contradict_themselves_are_refused(void **state)
+{
+	static const struct rig_client_config bad[] = {
+		{ .struct_size = sizeof(bad[0]) - 1 },
+		{ .struct_size = sizeof(bad[0]), .flags = 1u << 31 },
+		{ .struct_size = sizeof(bad[0]), .max_msg_fds = 254 },
+		{ .struct_size = sizeof(bad[0]), .max_data_xfer_size = 4095 },
+		{ .struct_size = sizeof(bad[0]), .max_data_xfer_size = (64u << 20) + 1 },
+		{ .struct_size = sizeof(bad[0]), .max_requests = 65537 },
+	};
+	struct script *s = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct rig_client *client;
+
+		assert_int_equal(script_connect(s, &bad[i], &client), -EINVAL);
+	}
+}
+
+static void nobody_and_no_socket_are_told_apart(void **state)
+{
+	char dir[] = "/tmp/test_client.XXXXXX", path[64];
+	struct sock_listener listener;
+	struct rig_client *client;
+	char *error;
+
+	assert_int_equal(rig_client_connect("/nonexistent/s", NULL, soon(), &client, &error),
+			 -ENOENT);
+	free(error);
+	assert_int_equal(rig_client_connect("/etc/passwd", NULL, soon(), &client, &error),
+			 -ENOTSOCK);
+	free(error);
+	assert_int_equal(rig_client_connect("/etc/passwd", NULL, soon(), &client, NULL), -ENOTSOCK);
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/s", dir);
+	assert_int_equal(sock_listen(path, &listener), 0);
+	close(listener.fd);
+	listener.fd = -1;
+	assert_int_equal(rig_client_connect(path, NULL, soon(), &client, &error), -ECONNREFUSED);
+	assert_non_null(strstr(error, "is the server running?"));
+	free(error);
+	sock_listener_close(&listener);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+/* Death */
+
+struct deaths {
+	pthread_mutex_t lock;
+	unsigned int n;
+	int error;
+	char reason[200];
+};
+#define DEATHS                                      \
+	{                                           \
+		PTHREAD_MUTEX_INITIALIZER, 0, 0, "" \
+	}
+
+static void on_disconnected(void *opaque, int error, const char *reason)
+{
+	struct deaths *deaths = opaque;
+
+	pthread_mutex_lock(&deaths->lock);
+	deaths->n++;
+	deaths->error = error;
+	snprintf(deaths->reason, sizeof(deaths->reason), "%s", reason);
+	pthread_mutex_unlock(&deaths->lock);
+}
+
+static enum verdict die_at_reset(struct script *s, const struct message *request,
+				 struct message *reply)
+{
+	if (request->header.command == WIRE_DEVICE_RESET)
+		return HANG_UP;
+	return request->header.command == WIRE_VERSION ? SEND : SAY_NOTHING;
+}
+
+struct reader {
+	struct rig_client *client;
+	int result;
+};
+
+static void *read_one(void *opaque)
+{
+	struct reader *reader = opaque;
+	uint8_t byte;
+
+	reader->result = rig_client_region_read(reader->client, 0, 0, &byte, 1, RIG_FOREVER);
+	return NULL;
+}
+
+static void s126_server_death_fails_every_waiter(void **state)
+{
+	const struct rig_client_ops ops = { .disconnected = on_disconnected };
+	struct deaths deaths = DEATHS;
+	struct waiter waiter = WAITER;
+	struct script *s = *state;
+	struct reader readers[4];
+	struct rig_client *client;
+	pthread_t threads[4];
+
+	s->bend = die_at_reset;
+	client = script_plug_with(s, &ops, &deaths, 0);
+	for (int i = 0; i < 4; i++) {
+		readers[i].client = client;
+		assert_int_equal(pthread_create(&threads[i], NULL, read_one, &readers[i]), 0);
+	}
+	while (n_logged(s, WIRE_REGION_READ) < 4)
+		usleep(100);
+	assert_int_equal(
+		rig_client_reset_async(client, RIG_FOREVER, waiter_completion(&waiter), NULL), 0);
+	for (int i = 0; i < 4; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(readers[i].result, -ENOTCONN);
+	}
+	waiter_take(&waiter, client);
+	assert_int_equal(waiter.result, -ENOTCONN);
+	assert_true(rig_client_error(client) < 0);
+	while (rig_client_dispatch(client) == 0)
+		;
+	assert_int_equal(deaths.n, 1);
+	assert_true(strlen(deaths.reason) > 0);
+	/* For good. */
+	assert_int_equal(rig_client_reset(client, soon()), -ENOTCONN);
+	assert_int_equal(rig_client_region_post(client, 0, 0, "x", 1, soon()), -ENOTCONN);
+	assert_true(reason_has(client, "connection"));
+	script_unplug(s, client);
+	assert_int_equal(deaths.n, 1);
+}
+
+static void disconnect_ends_every_call_and_is_told_once(void **state)
+{
+	const struct rig_client_ops ops = { .disconnected = on_disconnected };
+	struct deaths deaths = DEATHS;
+	struct waiter waiter = WAITER;
+	struct script *s = *state;
+	struct rig_client *client;
+
+	s->bend = die_at_reset;
+	client = script_plug_with(s, &ops, &deaths, 0);
+	assert_int_equal(rig_client_region_write_async(client, 0, 0, "x", 1, RIG_FOREVER,
+						       waiter_completion(&waiter), NULL),
+			 0);
+	rig_client_disconnect(client);
+	assert_int_equal(waiter_take(&waiter, client), -ENOTCONN);
+	script_unplug(s, client);
+	assert_int_equal(deaths.n, 1);
+}
+
+static void freeing_completes_what_is_in_flight(void **state)
+{
+	struct waiter waiter = WAITER;
+	struct script *s = *state;
+	struct rig_client *client;
+
+	s->bend = die_at_reset;
+	for (uint32_t flags = 0; flags <= RIG_CLIENT_DISPATCH_ONLY;
+	     flags += RIG_CLIENT_DISPATCH_ONLY) {
+		client = script_plug_with(s, NULL, NULL, flags);
+		assert_int_equal(rig_client_region_write_async(client, 0, 0, "x", 1, RIG_FOREVER,
+							       waiter_completion(&waiter), NULL),
+				 0);
+		script_unplug(s, client);
+		assert_int_equal(waiter.runs, 1);
+		assert_int_equal(waiter.result, -ENOTCONN);
+		waiter.runs = 0;
+	}
+	rig_client_free(NULL);
+}
+
+/* Fork */
+
+static int in_child(struct rig_client *client)
+{
+	struct rig_device_info info;
+	char reason[100];
+	uint8_t byte;
+
+	if (rig_client_error(client) != -ENOTCONN ||
+	    rig_client_device_info(client, &info, soon()) != -ENOTCONN ||
+	    rig_client_region_read(client, 0, 0, &byte, 1, soon()) != -ENOTCONN ||
+	    rig_client_reset(client, soon()) != -ENOTCONN ||
+	    rig_client_dma_unmap_all(client, soon()) != -ENOTCONN ||
+	    rig_client_dispatch(client) != -ENOTCONN)
+		return 1;
+	if (rig_client_reason(client, reason, sizeof(reason)) == 0)
+		return 2;
+	rig_client_free(client);
+	return 0;
+}
+
+static void a_forked_child_has_no_connection_and_does_no_harm(void **state)
+{
+	const struct rig_dma_region region = {
+		.address = 0x1000, .size = 0x1000, .flags = RIG_DMA_READ, .fd = -1
+	};
+	struct script *s = *state;
+	struct rig_client *client = script_plug(s);
+	struct waiter waiter = WAITER;
+	int status;
+	pid_t pid;
+
+	assert_int_equal(rig_client_dma_map(client, &region, soon()), 0);
+	assert_int_equal(rig_client_reset_async(client, soon(), waiter_completion(&waiter), NULL),
+			 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(in_child(client));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	/* The parent's connection lives, and no completion ran in the child. */
+	assert_int_equal(waiter_take(&waiter, client), 0);
+	assert_int_equal(rig_client_reset(client, soon()), 0);
+	script_unplug(s, client);
+}
+
+/* The log */
+
+struct lines {
+	pthread_mutex_t lock;
+	unsigned int n;
+	char last[1024];
+};
+
+static void on_log(void *opaque, enum rig_log_level level, const char *message)
+{
+	struct lines *lines = opaque;
+
+	pthread_mutex_lock(&lines->lock);
+	lines->n++;
+	snprintf(lines->last, sizeof(lines->last), "%s", message);
+	pthread_mutex_unlock(&lines->lock);
+}
+
+static enum verdict refuse_reset(struct script *s, const struct message *request,
+				 struct message *reply)
+{
+	if (request->header.command == WIRE_DEVICE_RESET)
+		set_error(reply, EPERM, 0);
 	return SEND;
 }
 
-static enum verdict always_wants_more(const struct message *request, struct message *reply)
+static void the_log_names_device_command_error_and_the_connections_fate(void **state)
 {
-	const struct wire_region_info info = { argsz_of(request) * 2, 0, 0, 0, 8192, 0 };
+	const struct rig_client_ops ops = { .log = on_log };
+	struct lines lines = { PTHREAD_MUTEX_INITIALIZER, 0, "" };
+	struct script *s = *state;
+	struct rig_client *client;
+	char reason[8];
 
-	if (request->header.command == WIRE_DEVICE_GET_REGION_INFO)
-		set_payload(reply, &info, sizeof(info));
-	return SEND;
-}
-
-static enum verdict wants_4_gib(const struct message *request, struct message *reply)
-{
-	const struct wire_region_info info = { UINT32_MAX, 0, 0, 0, 8192, 0 };
-
-	if (request->header.command == WIRE_DEVICE_GET_REGION_INFO)
-		set_payload(reply, &info, sizeof(info));
-	return SEND;
-}
-
-static void region_info_is_asked_again_with_the_room_it_needs(void **state)
-{
-	struct fixture *f = *state;
-	struct client_region region;
-	struct client *client;
-
-	assert_int_equal(connect_bent(f, wants_64, TIMEOUT_MS, &client), 0);
-	assert_int_equal(client_region_info(client, 0, &region), 0);
-	assert_int_equal(region.n_areas, 1);
-	assert_int_equal(region.areas[0].offset, 4096);
-	client_region_clear(&region);
-	hang_up(f, client);
-
-	assert_int_equal(connect_bent(f, always_wants_more, TIMEOUT_MS, &client), 0);
-	assert_int_equal(client_region_info(client, 0, &region), -EPROTO);
-	hang_up(f, client);
-	assert_int_equal(connect_bent(f, wants_4_gib, TIMEOUT_MS, &client), 0);
-	assert_int_equal(client_region_info(client, 0, &region), -EPROTO);
-	hang_up(f, client);
+	s->bend = refuse_reset;
+	client = script_plug_with(s, &ops, &lines, 0);
+	assert_int_equal(rig_client_reason(client, reason, sizeof(reason)), 0);
+	assert_int_equal(rig_client_reset(client, soon()), -EPERM);
+	assert_non_null(strstr(lines.last, "vfio-user device: DEVICE_RESET: the server says"));
+	assert_non_null(strstr(lines.last, "lives on"));
+	assert_true(reason_has(client, "DEVICE_RESET: the server says"));
+	assert_true(rig_client_reason(client, reason, sizeof(reason)) > sizeof(reason));
+	assert_int_equal(strlen(reason), sizeof(reason) - 1);
+	script_unplug(s, client);
 }
 
 int main(void)
 {
-#define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		test(an_honest_device_is_read),
-		test(nobody_and_no_socket_are_told_apart),
-		test(a_bad_handshake_fails_cleanly),
-		test(a_reply_without_json_means_defaults),
-		test(a_server_that_says_nothing_is_left),
-		test(replies_that_contradict_their_request_are_refused),
-		test(a_dead_connection_stays_dead),
-		test(region_info_is_asked_again_with_the_room_it_needs),
+		script_test(s106_version_comes_first_with_a_nul_terminated_text),
+		script_test(s106_s109_replies_that_say_little_mean_defaults),
+		script_test(s107_a_bad_version_reply_fails_cleanly),
+		script_test(s107_an_oversize_text_errors_and_silence_fail_cleanly),
+		script_test(s107_the_servers_text_is_shown_without_what_terminals_obey),
+		script_test(s108_a_twin_socket_that_is_none_ends_it),
+		script_test(s108_a_twin_socket_that_nobody_asked_for_ends_it),
+		script_test(s108_twin_socket_declined_goes_on_without),
+		script_test(s121_twin_socket_carries_the_servers_commands_and_their_replies),
+		script_test(a_server_that_sends_one_byte_at_a_time_is_understood),
+		script_test(configs_that_contradict_themselves_are_refused),
+		script_test(nobody_and_no_socket_are_told_apart),
+		script_test(s126_server_death_fails_every_waiter),
+		script_test(disconnect_ends_every_call_and_is_told_once),
+		script_test(freeing_completes_what_is_in_flight),
+		script_test(a_forked_child_has_no_connection_and_does_no_harm),
+		script_test(the_log_names_device_command_error_and_the_connections_fate),
 	};
 
 	return cmocka_run_group_tests_name("client", tests, NULL, NULL);

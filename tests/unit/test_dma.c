@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * test_dma.c - guest memory: each rule, and random traffic against a dumb list
+ *
+ * One thread, nothing pinned. More: test_dma_pin.c, test_dma_dirty.c, test_dma_threads.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -103,7 +105,7 @@ static void more_ranges_than_agreed_are_refused(void **state)
 	assert_int_equal(dma_map_add(map, 0, PAGE, RW, 0, -1), 0);
 	assert_int_equal(dma_map_add(map, PAGE, PAGE, RW, 0, -1), 0);
 	assert_int_equal(dma_map_add(map, 2 * PAGE, PAGE, RW, 0, -1), -ENOSPC);
-	assert_int_equal(dma_map_remove(map, 0, PAGE), 0);
+	assert_int_equal(dma_map_remove_begin(map, 0, PAGE), 0);
 	assert_int_equal(dma_map_add(map, 2 * PAGE, PAGE, RW, 0, -1), 0);
 	dma_map_free(map);
 }
@@ -112,20 +114,20 @@ static void only_an_exact_range_can_be_removed(void **state)
 {
 	struct dma_map *map = *state;
 
-	assert_int_equal(dma_map_remove(map, 0, PAGE), -ENOENT);
+	assert_int_equal(dma_map_remove_begin(map, 0, PAGE), -ENOENT);
 	assert_int_equal(dma_map_add(map, 4 * PAGE, 4 * PAGE, RW, 0, -1), 0);
-	assert_int_equal(dma_map_remove(map, 4 * PAGE, 2 * PAGE), -ENOENT);
-	assert_int_equal(dma_map_remove(map, 5 * PAGE, 3 * PAGE), -ENOENT);
-	assert_int_equal(dma_map_remove(map, 3 * PAGE, 6 * PAGE), -ENOENT);
-	assert_int_equal(dma_map_remove(map, 4 * PAGE, 4 * PAGE), 0);
-	assert_int_equal(dma_map_remove(map, 4 * PAGE, 4 * PAGE), -ENOENT);
+	assert_int_equal(dma_map_remove_begin(map, 4 * PAGE, 2 * PAGE), -ENOENT);
+	assert_int_equal(dma_map_remove_begin(map, 5 * PAGE, 3 * PAGE), -ENOENT);
+	assert_int_equal(dma_map_remove_begin(map, 3 * PAGE, 6 * PAGE), -ENOENT);
+	assert_int_equal(dma_map_remove_begin(map, 4 * PAGE, 4 * PAGE), 0);
+	assert_int_equal(dma_map_remove_begin(map, 4 * PAGE, 4 * PAGE), -ENOENT);
 }
 
 static void an_fd_that_is_no_memory_is_refused(void **state)
 {
 	struct dma_map *map = *state;
 	int before = fds_open();
-	int p[2], memory, read_only;
+	int p[2], memory, read_only, write_only;
 	char path[64];
 
 	assert_int_equal(pipe(p), 0);
@@ -138,7 +140,13 @@ static void an_fd_that_is_no_memory_is_refused(void **state)
 	read_only = open(path, O_RDONLY | O_CLOEXEC);
 	assert_int_equal(dma_map_add(map, 0, PAGE, RW, 0, read_only), -EACCES);
 	assert_int_equal(dma_map_add(map, 0, PAGE, RIG_DMA_READ, 0, read_only), 0);
+	/* That the file is mapped for writing already is no permission. */
+	assert_int_equal(dma_map_add(map, PAGE, PAGE, RW, 0, memory), 0);
+	assert_int_equal(dma_map_add(map, 2 * PAGE, PAGE, RW, 0, read_only), -EACCES);
 	close(read_only);
+	write_only = open(path, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(dma_map_add(map, 2 * PAGE, PAGE, RIG_DMA_WRITE, 0, write_only), -EACCES);
+	close(write_only);
 
 	/* Shorter than said, from the start and from an offset. */
 	assert_int_equal(dma_map_add(map, 2 * PAGE, 2 * PAGE, RW, 0, memory), -EINVAL);
@@ -184,6 +192,124 @@ static void a_range_across_mappings_takes_one_iovec_each(void **state)
 	assert_int_equal(dma_map_translate(map, 0, 3 * PAGE + 1, RIG_DMA_READ, iov, 3), -EFAULT);
 	assert_int_equal(dma_map_translate(map, 4 * PAGE, 1, RIG_DMA_READ, iov, 3), -EREMOTEIO);
 	assert_int_equal(dma_map_translate(map, 7 * PAGE, 0, RIG_DMA_READ, iov, 0), 0);
+}
+
+/* vm.max_map_count is 65530, and a guest behind a virtual IOMMU maps page by page. */
+static void ranges_of_one_file_do_not_use_up_mappings(void **state)
+{
+	const uint64_t n = 70000;
+	int fd = test_memfd(4 * PAGE);
+	struct dma_map *map;
+	struct iovec iov;
+
+	assert_int_equal(pwrite(fd, "outrigger", 9, 3 * PAGE), 9);
+	assert_int_equal(dma_map_new((uint32_t)n, &map), 0);
+	for (uint64_t i = 0; i < n; i++)
+		assert_int_equal(dma_map_add(map, i * PAGE, PAGE, RW, i % 4 * PAGE, fd), 0);
+	for (uint64_t i = 3; i < n; i += 4) {
+		assert_int_equal(dma_map_translate(map, i * PAGE, 9, RW, &iov, 1), 1);
+		assert_memory_equal(iov.iov_base, "outrigger", 9);
+	}
+	dma_map_free(map);
+	close(fd);
+}
+
+static bool is_mapped(void *page)
+{
+	return msync(page, PAGE, MS_ASYNC) == 0;
+}
+
+static void a_file_stays_mapped_until_its_last_range_goes(void **state)
+{
+	struct dma_map *map = *state;
+	int fd = test_memfd(2 * PAGE);
+	struct iovec iov;
+
+	assert_int_equal(dma_map_add(map, 0, PAGE, RW, 0, fd), 0);
+	assert_int_equal(dma_map_add(map, 4 * PAGE, PAGE, RW, PAGE, fd), 0);
+	close(fd);
+	assert_int_equal(dma_map_translate(map, 4 * PAGE, PAGE, RW, &iov, 1), 1);
+	assert_int_equal(dma_map_remove_begin(map, 0, PAGE), 0);
+	assert_true(is_mapped(iov.iov_base));
+	assert_int_equal(dma_map_remove_begin(map, 4 * PAGE, PAGE), 0);
+	assert_false(is_mapped(iov.iov_base));
+}
+
+static void a_file_that_grew_is_mapped_up_to_its_new_end(void **state)
+{
+	struct dma_map *map = *state;
+	int fd = test_memfd(PAGE);
+	struct iovec iov[3];
+
+	assert_int_equal(dma_map_add(map, 0, PAGE, RW, 0, fd), 0);
+	assert_int_equal(ftruncate(fd, 3 * PAGE), 0);
+	assert_int_equal(dma_map_add(map, PAGE, PAGE, RW, 2 * PAGE, fd), 0);
+	assert_int_equal(dma_map_add(map, 2 * PAGE, PAGE, RW, 0, fd), 0);
+	assert_int_equal(dma_map_translate(map, 0, 3 * PAGE, RW, iov, 3), 3);
+	memcpy(iov[0].iov_base, "first", 5);
+	memcpy(iov[1].iov_base, "third", 5);
+	assert_memory_equal(iov[2].iov_base, "first", 5);
+	assert_int_equal(pread(fd, iov[0].iov_base, 5, 2 * PAGE), 5);
+	assert_memory_equal(iov[2].iov_base, "third", 5);
+	close(fd);
+
+	/* In the order that leaves the first mapping without the newer one's file, and vice versa. */
+	assert_int_equal(dma_map_remove_begin(map, 2 * PAGE, PAGE), 0);
+	assert_int_equal(dma_map_remove_begin(map, 0, PAGE), 0);
+	assert_int_equal(dma_map_remove_begin(map, PAGE, PAGE), 0);
+}
+
+/* A file of 16 TiB costs nothing, but all of it would be too much to map. */
+static void of_an_absurdly_large_file_only_the_range_is_mapped(void **state)
+{
+	struct dma_map *map = *state;
+	const uint64_t end = UINT64_C(1) << 44;
+	int fd = test_memfd(end);
+	struct iovec iov;
+
+	assert_int_equal(dma_map_add(map, 0, PAGE, RW, end - PAGE, fd), 0);
+	assert_int_equal(dma_map_add(map, PAGE, PAGE, RW, end - PAGE, fd), 0);
+	assert_int_equal(dma_map_add(map, 2 * PAGE, 2 * PAGE, RW, end - PAGE, fd), -EINVAL);
+	assert_int_equal(dma_map_translate(map, PAGE, 1, RW, &iov, 1), 1);
+	*(char *)iov.iov_base = 'x';
+	assert_int_equal(dma_map_translate(map, 0, 1, RW, &iov, 1), 1);
+	assert_int_equal(*(char *)iov.iov_base, 'x');
+	close(fd);
+}
+
+/* ThreadSanitizer leaves a process less address space than that. */
+#ifndef __SANITIZE_THREAD__
+static void one_client_does_not_use_up_address_space(void **state)
+{
+	struct dma_map *map = *state;
+	int files[2] = { test_memfd(DMA_MAX_MAPPED), test_memfd(PAGE) };
+
+	assert_int_equal(dma_map_add(map, 0, DMA_MAX_MAPPED, RW, 0, files[0]), 0);
+	assert_int_equal(dma_map_add(map, DMA_MAX_MAPPED, PAGE, RW, 0, files[1]), -ENOSPC);
+	assert_int_equal(dma_map_remove_begin(map, 0, DMA_MAX_MAPPED), 0);
+	assert_int_equal(dma_map_add(map, DMA_MAX_MAPPED, PAGE, RW, 0, files[1]), 0);
+	close(files[0]);
+	close(files[1]);
+}
+#endif
+
+/* A file that grows before each map. */
+static void one_client_does_not_use_up_mappings(void **state)
+{
+	struct dma_map *map;
+	int fd = test_memfd(PAGE);
+	uint64_t i = 0;
+	int r;
+
+	assert_int_equal(dma_map_new(UINT16_MAX, &map), 0);
+	do {
+		assert_int_equal(ftruncate(fd, (off_t)((i + 1) * PAGE)), 0);
+		r = dma_map_add(map, i * PAGE, PAGE, RW, i * PAGE, fd);
+	} while (r == 0 && ++i < UINT16_MAX);
+	assert_int_equal(r, -ENOSPC);
+	assert_int_equal(i, DMA_MAX_FILES);
+	dma_map_free(map);
+	close(fd);
 }
 
 static void truncated_memory_is_noticed_once_touched(void **state)
@@ -267,7 +393,7 @@ static void random_traffic_gives_what_a_dumb_list_gives(void **state)
 		else
 			expected = oracle_exact(&o, first, n) ? 0 : -ENOENT;
 		r = add ? dma_map_add(map, address, size, RW, 0, -1)
-			: dma_map_remove(map, address, size);
+			: dma_map_remove_begin(map, address, size);
 		assert_int_equal(r, expected);
 		if (r == 0) {
 			oracle_set(&o, first, n, add ? first : -1);
@@ -276,6 +402,115 @@ static void random_traffic_gives_what_a_dumb_list_gives(void **state)
 		if (round % 16 == 0)
 			same_as_oracle(map, &o);
 	}
+}
+
+/* Enough ranges for a tree of several levels: by start, sorted, and found by going through them. */
+#define MANY 4096
+
+struct list {
+	struct dma_range ranges[MANY];
+	size_t n;
+};
+
+/* Where a range with this address is, or would be. */
+static size_t list_at(const struct list *l, uint64_t address)
+{
+	size_t i = 0;
+
+	while (i < l->n && l->ranges[i].address < address)
+		i++;
+	return i;
+}
+
+static void list_add(struct list *l, uint64_t address, uint64_t size)
+{
+	size_t i = list_at(l, address);
+
+	memmove(&l->ranges[i + 1], &l->ranges[i], (l->n++ - i) * sizeof(l->ranges[0]));
+	l->ranges[i] = (struct dma_range) { .address = address, .size = size };
+}
+
+static void list_remove(struct list *l, size_t i)
+{
+	memmove(&l->ranges[i], &l->ranges[i + 1], (--l->n - i) * sizeof(l->ranges[0]));
+}
+
+static bool list_overlaps(const struct list *l, uint64_t address, uint64_t size)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const struct dma_range *r = &l->ranges[i];
+
+		if (r->address <= address + (size - 1) && address <= r->address + (r->size - 1))
+			return true;
+	}
+	return false;
+}
+
+static void same_as_list(const struct dma_map *map, const struct list *l)
+{
+	const struct dma_range *range = dma_map_first(map);
+
+	for (size_t i = 0; i < l->n; i++, range = dma_map_next(map, range)) {
+		const struct dma_range *r = &l->ranges[i];
+
+		assert_non_null(range);
+		assert_true(range->address == r->address && range->size == r->size);
+		assert_ptr_equal(dma_map_find(map, r->address), range);
+		assert_ptr_equal(dma_map_find(map, r->address + (r->size - 1)), range);
+		assert_ptr_equal(dma_map_get(map, r->address, r->size), range);
+		if (r->address > 0 && (i == 0 || r[-1].address + r[-1].size < r->address))
+			assert_null(dma_map_find(map, r->address - 1));
+	}
+	assert_null(range);
+}
+
+/* Clustered at both ends of the address space and in between, also where they may touch 2^64. */
+static uint64_t any_page(void)
+{
+	static const uint64_t around[] = { 0, UINT64_MAX - 4095 * PAGE + 1, UINT64_C(1) << 32 };
+
+	if (rand() % 4)
+		return around[rand() % 3] + (uint64_t)(rand() % 4094) * PAGE;
+	return (((uint64_t)rand() << 33) ^ ((uint64_t)rand() << 12)) & ~(PAGE - 1);
+}
+
+/* Grows, shrinks, and empties: each makes and unmakes nodes in another order. */
+static void a_large_map_gives_what_a_sorted_list_gives(void **state)
+{
+	static struct list l;
+	struct dma_map *map;
+
+	l.n = 0;
+	srand(2);
+	assert_int_equal(dma_map_new(MANY, &map), 0);
+	for (int round = 0; round < 40000; round++) {
+		bool add = l.n == 0 || rand() % 100 < (round / 5000 % 2 ? 20 : 80);
+		size_t i = l.n ? (size_t)rand() % l.n : 0;
+		uint64_t address = add ? any_page() : l.ranges[i].address;
+		uint64_t size = add ? (uint64_t)(1 + rand() % 2) * PAGE : l.ranges[i].size;
+
+		if (add && list_overlaps(&l, address, size)) {
+			assert_int_equal(dma_map_add(map, address, size, RW, 0, -1), -EEXIST);
+		} else if (add && l.n < MANY) {
+			assert_int_equal(dma_map_add(map, address, size, RW, 0, -1), 0);
+			list_add(&l, address, size);
+		} else if (!add) {
+			assert_int_equal(dma_map_remove_begin(map, address, size), 0);
+			list_remove(&l, i);
+		}
+		if (round % 500 == 0)
+			same_as_list(map, &l);
+	}
+	while (l.n > 0) {
+		size_t i = rand() % 2 ? l.n - 1 : (size_t)rand() % l.n;
+
+		assert_int_equal(dma_map_remove_begin(map, l.ranges[i].address, l.ranges[i].size),
+				 0);
+		list_remove(&l, i);
+		if (l.n % 200 == 0)
+			same_as_list(map, &l);
+	}
+	dma_map_free(map);
 }
 
 int main(void)
@@ -291,8 +526,17 @@ int main(void)
 		test(an_fd_that_is_no_memory_is_refused),
 		test(bytes_are_found_at_any_offset_in_the_file),
 		test(a_range_across_mappings_takes_one_iovec_each),
+		test(ranges_of_one_file_do_not_use_up_mappings),
+		test(a_file_stays_mapped_until_its_last_range_goes),
+		test(a_file_that_grew_is_mapped_up_to_its_new_end),
+		test(of_an_absurdly_large_file_only_the_range_is_mapped),
+#ifndef __SANITIZE_THREAD__
+		test(one_client_does_not_use_up_address_space),
+#endif
+		test(one_client_does_not_use_up_mappings),
 		test(truncated_memory_is_noticed_once_touched),
 		test(random_traffic_gives_what_a_dumb_list_gives),
+		test(a_large_map_gives_what_a_sorted_list_gives),
 	};
 	int before = fds_open();
 	int failed;

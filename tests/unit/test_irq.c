@@ -246,6 +246,21 @@ static void an_unmask_eventfd_unmasks_when_the_client_signals_it(void **state)
 	assert_int_equal(apply(f, EVENTFD | UNMASK, RIG_PCI_INTX_IRQ, 0, 1), 0);
 }
 
+/* The guest's end of interrupt, while a level-triggered line is still asserted. */
+static void an_unmask_that_releases_nothing_is_left_for_the_device(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(apply_fds(f, EVENTFD | TRIGGER, RIG_PCI_INTX_IRQ, 0, 1, &f->fd[0], 1), 0);
+	assert_int_equal(apply(f, NONE | MASK, RIG_PCI_INTX_IRQ, 0, 1), 0);
+	assert_int_equal(apply_fds(f, EVENTFD | UNMASK, RIG_PCI_INTX_IRQ, 0, 1, &f->fd[1], 1), 0);
+	peer_eventfd_signal(f->fd[1]);
+	irq_set_poll(f->set);
+	assert_int_equal(irq_set_unmasked(f->set, RIG_PCI_INTX_IRQ, 0), 1);
+	assert_int_equal(irq_set_trigger(f->set, RIG_PCI_INTX_IRQ, 0), 0);
+	assert_int_equal(eventfd_take(f->fd[0]), 1);
+}
+
 static void a_mask_eventfd_masks_when_the_client_signals_it(void **state)
 {
 	struct fixture *f = *state;
@@ -363,6 +378,7 @@ int main(void)
 		test(a_masked_vector_holds_one_interrupt_until_it_is_unmasked),
 		test(what_was_pending_dies_with_its_eventfd),
 		test(an_unmask_eventfd_unmasks_when_the_client_signals_it),
+		test(an_unmask_that_releases_nothing_is_left_for_the_device),
 		test(a_mask_eventfd_masks_when_the_client_signals_it),
 		test(indexes_and_ranges_outside_the_device_are_refused),
 		test(errors_and_requests_cannot_be_masked),

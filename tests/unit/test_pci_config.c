@@ -185,12 +185,12 @@ static void capabilities_are_chained_in_order(void **state)
 	static const uint8_t want[] = { PCI_CAP_ID_PCIE, PCI_CAP_ID_MSIX, PCI_CAP_ID_VENDOR };
 	static const uint8_t body[] = { 5, 0xab, 0xcd };
 	struct pci_config *config = *state;
-	uint8_t at;
+	int at;
 
 	assert_int_equal(get(config, 0x06, 2) & 0x10, 0);
-	pci_add_pcie(config);
+	pci_add_pcie(config, false);
 	pci_add_msix(config, 4, 0, 0, 0, 0x1000);
-	at = pci_config_add_cap(config, PCI_CAP_ID_VENDOR, body, sizeof(body));
+	at = pci_config_add_cap(config, 0, PCI_CAP_ID_VENDOR, body, sizeof(body));
 	assert_int_equal(get(config, 0x06, 2) & 0x10, 0x10);
 	assert_int_equal(count_caps(config, want, 3), 3);
 	assert_int_equal(get(config, at + 2u, 3), 0xcdab05);
@@ -199,7 +199,7 @@ static void capabilities_are_chained_in_order(void **state)
 static void pcie_is_a_version_2_endpoint_whose_control_is_partly_writable(void **state)
 {
 	struct pci_config *config = *state;
-	uint8_t at = pci_add_pcie(config);
+	int at = pci_add_pcie(config, false);
 
 	assert_int_equal(get(config, at + 2u, 2), 0x0002);
 	assert_int_equal(get(config, at + 4u, 4), 0x8000);
@@ -215,7 +215,7 @@ static void pcie_is_a_version_2_endpoint_whose_control_is_partly_writable(void *
 static void msix_says_where_and_lets_two_bits_be_written(void **state)
 {
 	struct pci_config *config = *state;
-	uint8_t at = pci_add_msix(config, 4, 1, 0x800, 2, 0x1000);
+	int at = pci_add_msix(config, 4, 1, 0x800, 2, 0x1000);
 
 	assert_int_equal(get(config, at + 2u, 2), 3);
 	assert_int_equal(get(config, at + 4u, 4), 0x801);
@@ -232,7 +232,7 @@ static void a_reset_brings_back_what_was_sealed(void **state)
 	uint8_t before[PCI_CONFIG_SPACE], ones[PCI_CONFIG_SPACE];
 
 	pci_config_add_bar(config, 0, PCI_BAR_MEM64, 0x8000);
-	pci_add_pcie(config);
+	pci_add_pcie(config, false);
 	pci_config_seal(config);
 	pci_config_read(config, 0, before, sizeof(before));
 	memset(ones, 0xff, sizeof(ones));
@@ -249,7 +249,7 @@ static void an_access_is_its_bytes_one_after_the_other(void **state)
 	uint64_t seed = 3;
 
 	pci_config_add_bar(a, 0, PCI_BAR_MEM64, 0x8000);
-	pci_add_pcie(a);
+	pci_add_pcie(a, false);
 	pci_add_msix(a, 4, 0, 0, 0, 0x1000);
 	*b = *a;
 	for (unsigned int step = 0; step < 20000; step++) {
@@ -273,10 +273,10 @@ static void an_access_is_its_bytes_one_after_the_other(void **state)
 
 static void vectors_start_masked_and_return_to_that(void **state)
 {
+	uint8_t table[3 * MSIX_ENTRY_SIZE], entry[16], zero[16] = { 0 }, masked[16] = { [12] = 1 };
 	struct msix msix;
-	uint8_t entry[16], zero[16] = { 0 }, masked[16] = { [12] = 1 };
 
-	msix_init(&msix, 3);
+	msix_init(&msix, table, 3);
 	for (unsigned int i = 0; i < 3; i++) {
 		msix_read(&msix, i * 16, entry, 16);
 		assert_memory_equal(entry, masked, 16);
@@ -294,10 +294,10 @@ static void reserved_bits_of_an_entry_stay_zero(void **state)
 {
 	static const uint8_t want[16] = { 0xfc, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 					  0xff, 0xff, 0xff, 0xff, 0x01, 0,    0,    0 };
+	uint8_t table[2 * MSIX_ENTRY_SIZE], ones[16], entry[16];
 	struct msix msix;
-	uint8_t ones[16], entry[16];
 
-	msix_init(&msix, 2);
+	msix_init(&msix, table, 2);
 	memset(ones, 0xff, sizeof(ones));
 	msix_write(&msix, 16, ones, 16);
 	msix_read(&msix, 16, entry, 16);
@@ -305,22 +305,23 @@ static void reserved_bits_of_an_entry_stay_zero(void **state)
 	(void)state;
 }
 
-static void behind_the_last_vector_and_in_the_pba_there_is_nothing(void **state)
+static void behind_the_last_vector_there_is_nothing(void **state)
 {
-	static uint8_t all[MSIX_BAR_SIZE], zero[MSIX_BAR_SIZE];
+	uint8_t table[2 * MSIX_ENTRY_SIZE], all[128], zero[128] = { 0 };
 	struct msix msix;
 
-	msix_init(&msix, MSIX_VECTORS_MAX);
+	msix_init(&msix, table, 2);
 	memset(all, 0xff, sizeof(all));
-	msix_write(&msix, 0, all, sizeof(all));
-	msix_read(&msix, MSIX_VECTORS_MAX * 16, all, sizeof(all) - MSIX_VECTORS_MAX * 16);
-	assert_memory_equal(all, zero, sizeof(all) - MSIX_VECTORS_MAX * 16);
-
-	msix_init(&msix, 2);
-	msix_write(&msix, 32, zero, 64);
-	msix_read(&msix, 24, all, 64);
-	assert_int_equal(all[4], 1); /* the last vector's mask */
-	assert_memory_equal(all + 8, zero, 56);
+	msix_write(&msix, 32, all, sizeof(all));
+	msix_write(&msix, UINT64_MAX, all, sizeof(all));
+	msix_write(&msix, 24, zero, sizeof(zero));
+	msix_read(&msix, 8, all, sizeof(all));
+	assert_int_equal(all[4], 1);  /* the first vector's mask */
+	assert_int_equal(all[20], 0); /* the last vector's: written */
+	assert_memory_equal(all + 24, zero, sizeof(all) - 24);
+	memset(all, 0xff, sizeof(all));
+	msix_read(&msix, UINT64_MAX, all, sizeof(all));
+	assert_memory_equal(all, zero, sizeof(all));
 	(void)state;
 }
 
@@ -345,7 +346,7 @@ int main(void)
 		TEST(an_access_is_its_bytes_one_after_the_other),
 		cmocka_unit_test(vectors_start_masked_and_return_to_that),
 		cmocka_unit_test(reserved_bits_of_an_entry_stay_zero),
-		cmocka_unit_test(behind_the_last_vector_and_in_the_pba_there_is_nothing),
+		cmocka_unit_test(behind_the_last_vector_there_is_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,7 @@ static void every_known_member_is_read(void **state)
 	assert_int_equal(caps.max_dma_maps, 7);
 	assert_int_equal(caps.pgsizes, 2101248);
 	assert_true(caps.sparse_mmap_fds && caps.twin_socket && !caps.write_multiple);
+	assert_true(caps.has_twin_fd_index && caps.twin_fd_index == 0);
 	assert_int_equal(caps.stated, 0x7f);
 }
 
@@ -226,10 +227,17 @@ static void a_smaller_limit_than_the_default_is_always_told(void **state)
 
 static void the_longest_answer_fits_and_reads_back_the_same(void **state)
 {
-	const struct version_caps longest = { 0x7f,	 UINT32_MAX, UINT32_MAX, UINT32_MAX,
-					      INT64_MAX, false,	     false,	 false };
+	const struct version_caps longest = {
+		.stated = 0x7f,
+		.max_msg_fds = UINT32_MAX,
+		.max_data_xfer_size = UINT32_MAX,
+		.max_dma_maps = UINT32_MAX,
+		.pgsizes = INT64_MAX,
+		.has_twin_fd_index = true,
+		.twin_fd_index = UINT32_MAX,
+	};
 	struct version_caps back;
-	char text[256], again[256], small[16];
+	char text[VERSION_REPLY_JSON], again[VERSION_REPLY_JSON], small[16];
 
 	assert_true(version_format(&longest, text, sizeof(text)) < sizeof(text));
 	assert_int_equal(version_parse(text, &back), 0);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * calls_echo.h - the server that all contestants of bench_calls talk to, and its messages
+ *
+ * The least that a server can do: a loop of recv() and send() that answers REGION_READ with its own
+ * offset as value. Requests that arrived together are answered together. Before the first of them it
+ * answers what a client asks to get to know a device.
+ */
+#ifndef BENCH_CALLS_ECHO_H
+#define BENCH_CALLS_ECHO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vfio_user/wire.h"
+
+/* wire.h's wire_region_io has no end of its own, so it cannot stand inside another struct. */
+struct read_request {
+	struct wire_header header;
+	uint64_t offset;
+	uint32_t region;
+	uint32_t count;
+} WIRE_PACKED;
+
+struct read_reply {
+	struct read_request echoed;
+	uint32_t data;
+} WIRE_PACKED;
+
+static_assert(sizeof(struct read_request) == 32, "a request");
+static_assert(sizeof(struct read_reply) == 36, "a reply");
+
+void make_read_request(struct read_request *request, uint16_t id, uint64_t offset);
+
+/**
+ * echo_server_start() - a child process that ends with our end of the socket
+ * @cpu: where it runs; -1: anywhere
+ * @polls: it never sleeps
+ *
+ * Return: that end, blocking
+ */
+int echo_server_start(int cpu, bool polls);
+
+#endif
