@@ -65,7 +65,9 @@ test: deps $(if $(filter vm,$(SUITES)),vm)
 	@$(MAKE) --no-print-directory build
 	@rm -f $(BUILD)/meson-logs/testlog.*
 	@$(run) meson test -C $(BUILD) --no-rebuild --timeout-multiplier 2 --print-errorlogs $(SUITES:%=--suite %) || true
-	@scripts/test-summary $(BUILD)
+	@shown=true; \
+	$(if $(and $(filter unit,$(SUITES)),$(filter spec,$(SUITES))),scripts/conformance $(BUILD) || shown=false;) \
+	scripts/test-summary $(BUILD) && $$shown
 
 bench: vm
 	@scripts/install-deps iperf3
