@@ -156,9 +156,11 @@ class Outrigger(Process):
 	block raises. Use check=False where something else is the point.
 	"""
 
+	program = OUTRIGGER
+
 	def __init__(self, *arguments, ready_timeout=30, check=True, env=None):
 		read, write = os.pipe()
-		super().__init__([OUTRIGGER, *arguments], stdout=write,
+		super().__init__([self.program, *arguments], stdout=write,
 				 env={**os.environ, **env} if env else None)
 		os.close(write)
 		self._out = read
