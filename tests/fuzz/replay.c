@@ -13,7 +13,9 @@
 #include <string.h>
 
 #define INPUT_MAX 4096
+#ifndef MUTATIONS
 #define MUTATIONS 20000u
+#endif
 
 static const uint32_t interesting[] = {
 	0,  1,	  2,   4,   8,	  15,	      16,	  17,	      20,
