@@ -6,6 +6,8 @@
  * was stored first stays, because somebody may have a pointer to it.
  */
 #include <errno.h>
+#include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,8 +19,12 @@
 #define REGION_INFO_TRIES 3
 #define REPLY_MAX	  65536u
 
-/** struct known_region - info.areas and info.fds are its own */
+/**
+ * struct known_region - info.areas and info.fds are its own
+ * @refs: the client's, and one of each thread that uses it while another may reconnect
+ */
 struct known_region {
+	atomic_uint refs;
 	struct rig_region_info info;
 	int fds[];
 };
@@ -224,6 +230,7 @@ static int known_region_new(struct rig_client *client, struct region_reply *repl
 			client_fail(client, RIG_LOG_WARNING, r, "DEVICE_GET_REGION_INFO: %s", why);
 		return r;
 	}
+	atomic_init(&region->refs, 1);
 	region->info.fds = region->fds;
 	for (size_t i = 0; i < region->info.n_fds; i++) {
 		region->fds[i] = reply->fds[i];
@@ -233,9 +240,9 @@ static int known_region_new(struct rig_client *client, struct region_reply *repl
 	return 0;
 }
 
-static void known_region_free(struct known_region *region)
+static void known_region_put(struct known_region *region)
 {
-	if (!region)
+	if (!region || atomic_fetch_sub(&region->refs, 1) > 1)
 		return;
 	for (size_t i = 0; i < region->info.n_fds; i++)
 		close(region->fds[i]);
@@ -269,7 +276,7 @@ static const struct rig_region_info *remember_region(struct rig_client *client, 
 		info = &client->regions[index]->info;
 	}
 	pthread_mutex_unlock(&client->lock);
-	known_region_free(region);
+	known_region_put(region);
 	return info;
 }
 
@@ -311,6 +318,31 @@ int rig_client_region_info(struct rig_client *client, uint32_t index,
 	return 0;
 }
 
+int client_region_hold(struct rig_client *client, uint32_t index,
+		       const struct rig_region_info **ret, rig_time deadline)
+{
+	const struct rig_region_info *info;
+	int r = rig_client_region_info(client, index, &info, deadline);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&client->lock);
+	if (client->has_device && index < client->device.num_regions && client->regions[index]) {
+		atomic_fetch_add(&client->regions[index]->refs, 1);
+		*ret = &client->regions[index]->info;
+	} else {
+		r = -ENOTCONN; /* forgotten by a reconnect in between */
+	}
+	pthread_mutex_unlock(&client->lock);
+	return r;
+}
+
+void client_region_release(const struct rig_region_info *info)
+{
+	known_region_put(
+		(struct known_region *)((char *)info - offsetof(struct known_region, info)));
+}
+
 int client_check_range(struct rig_client *client, uint32_t region, uint64_t offset, uint64_t count)
 {
 	int r = 0;
@@ -335,7 +367,7 @@ void client_forget_device(struct rig_client *client)
 	if (!client->has_device)
 		return;
 	for (uint32_t i = 0; i < client->device.num_regions; i++)
-		known_region_free(client->regions[i]);
+		known_region_put(client->regions[i]);
 	free(client->regions);
 	client->regions = NULL;
 	client->has_device = false;

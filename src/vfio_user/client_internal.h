@@ -310,6 +310,14 @@ uint32_t client_reply_max(const struct rig_client *client);
 struct version_caps client_caps(struct rig_client *client);
 
 /**
+ * client_region_hold() - as rig_client_region_info(), but good until client_region_release(), whatever
+ * another thread reconnects meanwhile
+ */
+int client_region_hold(struct rig_client *client, uint32_t index,
+		       const struct rig_region_info **ret, rig_time deadline);
+void client_region_release(const struct rig_region_info *info);
+
+/**
  * client_check_range() - does what is known of the device allow it?
  *
  * Return: 0; -EINVAL: the region does not exist, the range leaves it or wraps

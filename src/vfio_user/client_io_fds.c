@@ -242,11 +242,12 @@ int rig_client_region_io_fds(struct rig_client *client, uint32_t region, struct 
 	struct io_fds_reply reply = { .region = region };
 	const struct rig_region_info *info;
 	uint64_t region_size;
-	int r = rig_client_region_info(client, region, &info, deadline);
+	int r = client_region_hold(client, region, &info, deadline);
 
 	if (r < 0)
 		return r;
 	region_size = info->size;
+	client_region_release(info);
 	r = ask(client, &reply, deadline);
 	if (r == 0)
 		r = parse(client, &reply, region_size, ret, ret_n);

@@ -72,23 +72,31 @@ static int keep_map(struct rig_client *client, struct guarded_map *guarded)
 	return 0;
 }
 
-int rig_client_region_map(struct rig_client *client, uint32_t region, uint64_t offset, size_t size,
-			  int prot, void **ret, rig_time deadline)
+static int map_part(struct rig_client *client, const struct rig_region_info *info, uint64_t offset,
+		    size_t size, int prot, struct guarded_map **ret)
 {
-	const struct rig_region_info *info;
 	const struct rig_region_area *area;
-	struct guarded_map *guarded;
-	int r = rig_client_region_info(client, region, &info, deadline);
+	int r = check_prot(info, prot);
 
-	if (r < 0)
-		return r;
-	r = check_prot(info, prot);
 	if (r < 0 || size == 0)
 		return -EINVAL;
 	area = find_area(info, offset, size);
 	if (!area)
 		return -ENXIO;
-	r = map_area(client, info, area, offset, size, prot, &guarded);
+	return map_area(client, info, area, offset, size, prot, ret);
+}
+
+int rig_client_region_map(struct rig_client *client, uint32_t region, uint64_t offset, size_t size,
+			  int prot, void **ret, rig_time deadline)
+{
+	const struct rig_region_info *info;
+	struct guarded_map *guarded = NULL;
+	int r = client_region_hold(client, region, &info, deadline);
+
+	if (r < 0)
+		return r;
+	r = map_part(client, info, offset, size, prot, &guarded);
+	client_region_release(info);
 	if (r < 0)
 		return r;
 	r = keep_map(client, guarded);
