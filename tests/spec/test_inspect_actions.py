@@ -737,7 +737,7 @@ class State(ActionTestCase):
             {"action": "load_state", "file": self.file(), "bytes": size, "device_state": "STOP"}])
 
     def test_ctrl_c_during_a_save_leaves_no_file_and_the_device_running(self):
-        running = self.start_save(300)
+        running = self.start_save(3000)
         running.signal(signal.SIGINT)
         self.assertIn("stopping as soon as the device answers", running.line("stderr"))
         status, _, err = running.end()
@@ -748,7 +748,7 @@ class State(ActionTestCase):
         self.end_save()
 
     def test_another_ctrl_c_ends_it_at_once_without_a_file(self):
-        running = self.start_save(1000)
+        running = self.start_save(3000)
         running.signal(signal.SIGINT)
         running.line("stderr")
         running.signal(signal.SIGINT)
