@@ -161,7 +161,8 @@ RIG_API void rig_client_disconnect(struct rig_client *client);
  * Negotiates, then puts back every DMA map and every IRQ eventfd. What the device's own state is
  * after that only the device knows. Blocks. While it runs every other call finds the old connection.
  * Should the server agree to less than before (maps, pages, fds), or refuse one, that fails and there
- * is no connection; it may be tried again.
+ * is no connection; it may be tried again. With RIG_CLIENT_DISPATCH_ONLY callbacks run in this
+ * thread meanwhile, and until the loop first dispatches the new connection.
  *
  * Return: as above; -EBUSY the old connection lives, or calls that change maps have not been called
  * back yet, or another thread does this; -ENOSPC, -EOPNOTSUPP the server agrees to less; -errno of connect
@@ -212,7 +213,11 @@ RIG_API rig_time rig_client_deadline(struct rig_client *client);
  */
 RIG_API int rig_client_dispatch(struct rig_client *client);
 
-/** rig_call - names an asynchronous call of a client; 0 names none */
+/**
+ * rig_call - names an asynchronous call of a client; 0 names none
+ *
+ * Where a function has a ret_call, that may be NULL.
+ */
 typedef uint64_t rig_call;
 
 /** rig_client_cancel() - its completion gets -ECANCELED; no-op if it is over. May run it at once */

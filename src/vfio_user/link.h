@@ -126,7 +126,8 @@ const char *link_reason(const struct link *link);
  * @ret_len: how many fit; 0 while the link does not want to read, is dead (also: of the memory
  *	that this call did not get) or is inside a callback of link_feed()
  *
- * The caller receives into it and says so with link_feed(). Valid until the next call.
+ * The caller receives into it and says so with link_feed(). Good until then, whatever else
+ * happens to the link but link_free(): another thread may be receiving into it.
  */
 void *link_space(struct link *link, size_t *ret_len);
 
