@@ -20,8 +20,7 @@
 
 #include "cli/cli.h"
 #include "cli/net_options.h"
-#include "net/ports/nic.h"
-#include "net/user/network.h"
+#include "net/service.h"
 #include "sys/log.h"
 #include "sys/notify.h"
 
@@ -32,8 +31,8 @@ struct net_command {
 	const struct net_options *options;
 	uv_loop_t loop;
 	uv_signal_t signals[N_END_SIGNALS];
-	struct network *network;
-	struct nic **nics;
+	struct net_settings settings;
+	struct net_service *service;
 };
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -70,50 +69,43 @@ static void signals_end(struct net_command *command)
 	}
 }
 
-static int nic_start(struct net_command *command, unsigned int index)
+/* The name of a NIC's port is its path as it was given. */
+static int settings_fill(struct net_settings *settings, const struct net_options *options)
 {
-	const struct net_nic *wanted = &command->options->nics[index];
-	struct nic_config config = {
-		.path = wanted->path,
-		.vnet = { .mtu = command->options->network.mtu, .queue_pairs = 1 },
-	};
-	char *error = NULL;
-	int r;
-
-	memcpy(config.vnet.mac, wanted->mac, FRAME_MAC);
-	r = nic_new(&command->loop, &config, command->network, &command->nics[index], &error);
-	if (r < 0)
-		log_error("%s", error ? error : strerror(-r));
-	free(error);
-	return r;
-}
-
-static int network_start(struct net_command *command)
-{
-	const struct net_options *options = command->options;
-	int r = user_network_new(&command->loop, &options->network, &command->network);
-
-	if (r < 0) {
-		log_error("cannot make the network: %s", strerror(-r));
-		return r;
-	}
-	command->nics = calloc(options->n_nics, sizeof(command->nics[0]));
-	if (!command->nics)
+	settings->network = options->network;
+	settings->sockets = calloc(options->n_nics, sizeof(settings->sockets[0]));
+	if (!settings->sockets)
 		return -ENOMEM;
+	settings->n_sockets = options->n_nics;
 	for (unsigned int i = 0; i < options->n_nics; i++) {
-		r = nic_start(command, i);
-		if (r < 0)
-			return r;
+		const struct net_nic *nic = &options->nics[i];
+
+		settings->sockets[i] = (struct port_socket_config) {
+			.kind = PORT_SOCKET_NIC,
+			.name = nic->path,
+			.path = nic->path,
+			.fd = -1,
+			.mac_given = true,
+			.isolated = options->network.isolated,
+			.mode = PORT_SOCKET_MODE,
+			.group = (gid_t)-1,
+		};
+		memcpy(settings->sockets[i].mac, nic->mac, FRAME_MAC);
 	}
 	return 0;
 }
 
-static void network_end(struct net_command *command)
+static int service_start(struct net_command *command)
 {
-	for (unsigned int i = 0; command->nics && i < command->options->n_nics; i++)
-		nic_free(command->nics[i]);
-	free(command->nics);
-	network_free(command->network);
+	char *error = NULL;
+	int r = settings_fill(&command->settings, command->options);
+
+	if (r >= 0)
+		r = net_service_new(&command->loop, &command->settings, &command->service, &error);
+	if (r < 0)
+		log_error("%s", error ? error : strerror(-r));
+	free(error);
+	return r;
 }
 
 static void say_ready(const struct net_options *options)
@@ -140,7 +132,7 @@ static int serve(struct net_command *command)
 		log_error("cannot wait for signals: %s", strerror(-r));
 		return r;
 	}
-	r = network_start(command);
+	r = service_start(command);
 	if (r < 0)
 		return r;
 	say_ready(command->options);
@@ -160,9 +152,10 @@ static int run(const struct net_options *options)
 		return EXIT_FAILURE;
 	}
 	r = serve(&command);
-	network_end(&command);
+	net_service_free(command.service);
 	signals_end(&command);
 	uv_run(&command.loop, UV_RUN_DEFAULT);
+	net_settings_free(&command.settings);
 	uv_loop_close(&command.loop);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -6,7 +6,7 @@
  * the rest of the subnet free for static use; a ULA /64 for NAT66. One rule, one function; the
  * first that is broken speaks, in the words of the command line's options.
  */
-#include "net/network.h"
+#include "net/network_config.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,17 +15,29 @@
 
 #include "sys/explain.h"
 
-#define DEFAULT_MTU 1500u
-#define ULA_PREFIX  0xfdu
+#define DEFAULT_MTU	1500u
+#define DEFAULT_LEASE_S 86400u /* vmnet's */
+#define ULA_PREFIX	0xfdu
 
 static const char *const mode_names[] = {
 	[NETWORK_SHARED] = "shared",
 	[NETWORK_HOST] = "host",
+	[NETWORK_BRIDGED] = "bridged",
+};
+
+static const char *const kind_names[] = {
+	[NETWORK_USER] = "user",
+	[NETWORK_KERNEL] = "kernel",
 };
 
 const char *network_mode_name(enum network_mode mode)
 {
 	return mode_names[mode];
+}
+
+const char *network_kind_name(enum network_kind kind)
+{
+	return kind_names[kind];
 }
 
 /*
@@ -57,7 +69,9 @@ int network_config_default(enum network_mode mode, struct network_config *ret)
 		.start_address = default_address(mode, 1),
 		.end_address = default_address(mode, 254),
 		.subnet_mask = { htonl(0xffffff00u) },
+		.kind = mode == NETWORK_BRIDGED ? NETWORK_KERNEL : NETWORK_USER,
 		.mtu = DEFAULT_MTU,
+		.dhcp = { .lease_s = DEFAULT_LEASE_S },
 	};
 	int r = random_ula_prefix(&config.nat66_prefix);
 

@@ -90,18 +90,24 @@ static void on_turn(uv_prepare_t *prepare)
 
 static void start(struct fixture *f, const struct network_config *config)
 {
+	const struct network_port plug = { .name = "guest",
+					   .isolated = config->isolated,
+					   .mtu = config->mtu };
+	char *error = NULL;
+
 	assert_int_equal(uv_loop_init(&f->loop), 0);
 	uv_timer_init(&f->loop, &f->deadline);
 	uv_prepare_init(&f->loop, &f->counter);
 	uv_prepare_start(&f->counter, on_turn);
 	f->deadline.data = f->counter.data = f;
 	network_config_addresses(config, &f->addresses);
-	assert_int_equal(user_network_new(&f->loop, config, &f->network), 0);
+	assert_int_equal(user_network_new(&f->loop, config, &f->network, &error), 0);
 	for (unsigned int i = 0; i < N_GUESTS; i++) {
 		struct guest *guest = &f->guests[i];
 
 		memcpy(guest->mac, (const uint8_t[]) { 2, 0, 0, 0, 1, (uint8_t)i }, FRAME_MAC);
-		assert_int_equal(network_open(f->network, &events, guest, &guest->channel), 0);
+		assert_int_equal(network_open(f->network, &plug, &events, guest, &guest->channel),
+				 0);
 		channel_set_link(guest->channel, true);
 	}
 }

@@ -34,6 +34,7 @@
 #include "sys/explain.h"
 #include "sys/log.h"
 #include "sys/sock.h"
+#include "virtio/net.h"
 
 #define POLL_START_NS 50000u
 #define POLL_MAX_NS   200000u
@@ -52,6 +53,7 @@ struct nic_conn {
 };
 
 struct nic {
+	struct port_socket socket; /* first: what is given out */
 	char *path;
 	uv_loop_t *loop;
 	struct sock_listener listener;
@@ -384,18 +386,33 @@ static int init_handles(struct nic *nic)
 	return 0;
 }
 
-static int fill(struct nic *nic, const struct nic_config *config, struct network *network,
+static int plug(struct nic *nic, const struct port_socket_config *config, struct port_table *table)
+{
+	struct port_config port = { .name = config->name,
+				    .kind = port_socket_kind_name(PORT_SOCKET_NIC),
+				    .mac_known = true,
+				    .isolated = config->isolated,
+				    .mtu = config->mtu,
+				    .limits = config->limits };
+
+	memcpy(port.mac, config->mac, FRAME_MAC);
+	return port_open(table, &port, &channel_events, nic, &nic->channel);
+}
+
+static int fill(struct nic *nic, const struct port_socket_config *config, struct port_table *table,
 		char **ret_error)
 {
+	struct vnet_config vnet = { .mtu = config->mtu, .queue_pairs = 1 };
 	int r;
 
+	memcpy(vnet.mac, config->mac, FRAME_MAC);
 	nic->path = strdup(config->path);
 	if (!nic->path)
 		return say(ret_error, -ENOMEM, config->path, strerror(ENOMEM));
-	r = vnet_new(&config->vnet, &backend_ops, nic, &nic->vnet);
+	r = vnet_new(&vnet, &backend_ops, nic, &nic->vnet);
 	if (r < 0)
 		return say(ret_error, r, config->path, strerror(-r));
-	r = network_open(network, &channel_events, nic, &nic->channel);
+	r = plug(nic, config, table);
 	if (r < 0)
 		return say(ret_error, r, config->path, strerror(-r));
 	r = sock_listen(config->path, &nic->listener);
@@ -407,32 +424,37 @@ static int fill(struct nic *nic, const struct nic_config *config, struct network
 	return 0;
 }
 
-int nic_new(uv_loop_t *loop, const struct nic_config *config, struct network *network,
-	    struct nic **ret, char **ret_error)
+static void nic_free(struct port_socket *socket);
+
+static const struct port_socket_ops nic_ops = { .free = nic_free };
+
+int nic_new(uv_loop_t *loop, const struct port_socket_config *config, struct port_table *table,
+	    struct port_socket **ret, char **ret_error)
 {
 	struct nic *nic = calloc(1, sizeof(*nic));
 	int r;
 
 	if (!nic)
 		return say(ret_error, -ENOMEM, config->path, strerror(ENOMEM));
+	nic->socket.ops = &nic_ops;
 	nic->loop = loop;
 	nic->listener.fd = -1;
 	nic->window_ns = POLL_START_NS;
-	r = fill(nic, config, network, ret_error);
+	r = fill(nic, config, table, ret_error);
 	if (r < 0) {
-		nic_free(nic);
+		nic_free(&nic->socket);
 		return r;
 	}
 	accept_start(nic);
-	*ret = nic;
+	*ret = &nic->socket;
 	return 0;
 }
 
 /* Connections first: their end is an event of the device, which is an event of the channel. */
-void nic_free(struct nic *nic)
+static void nic_free(struct port_socket *socket)
 {
-	if (!nic)
-		return;
+	struct nic *nic = (struct nic *)socket;
+
 	nic->closing = true;
 	while (nic->conns)
 		conn_end(nic->conns);

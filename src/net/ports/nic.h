@@ -9,27 +9,10 @@
 #ifndef NET_PORTS_NIC_H
 #define NET_PORTS_NIC_H
 
-#include "net/network.h"
-#include "virtio/net.h"
+#include "net/ports/port_socket.h"
 
-struct nic;
-
-struct nic_config {
-	const char *path;
-	struct vnet_config vnet;
-};
-
-/**
- * nic_new() - listen and plug into the network
- * @ret_error: a sentence on failure: what is wrong with the path and what to do; the caller frees
- */
-int nic_new(uv_loop_t *loop, const struct nic_config *config, struct network *network,
-	    struct nic **ret, char **ret_error);
-
-/**
- * nic_free() - disconnects the VMM, removes the socket. The loop must run once more before it is
- * closed. NULL is fine
- */
-void nic_free(struct nic *nic);
+/** nic_new() - as port_socket_new() */
+int nic_new(uv_loop_t *loop, const struct port_socket_config *config, struct port_table *table,
+	    struct port_socket **ret, char **ret_error);
 
 #endif

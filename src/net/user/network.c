@@ -10,9 +10,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "net/user/switch.h"
 #include "net/user/uplink.h"
+#include "sys/explain.h"
 
 /* An Ethernet header and a VLAN tag around the MTU. */
 #define FRAME_OVERHEAD (FRAME_ETH_HEADER + 4u)
@@ -21,7 +23,7 @@ struct user_network {
 	struct network network; /* first: what is given out */
 	struct eth_switch *eth_switch;
 	struct uplink *uplink;
-	bool isolated;
+	struct network_config config;
 	uv_loop_t *loop;
 	uv_prepare_t clock;
 	uv_idle_t dispatch;
@@ -50,15 +52,20 @@ static void on_clock(uv_prepare_t *clock)
 	switch_tick(user->eth_switch, uv_now(user->loop));
 }
 
-static int user_open(struct network *network, const struct channel_events *events, void *opaque,
-		     struct channel **ret)
+static int user_open(struct network *network, const struct network_port *port,
+		     const struct channel_events *events, void *opaque, struct channel **ret)
 {
 	struct user_network *user = (struct user_network *)network;
-	struct switch_port_config port = { .isolated = user->isolated,
-					   .events = events,
-					   .opaque = opaque };
+	struct switch_port_config config = { .isolated = port->isolated,
+					     .events = events,
+					     .opaque = opaque };
 
-	return switch_open(user->eth_switch, &port, ret);
+	return switch_open(user->eth_switch, &config, ret);
+}
+
+static const struct network_config *user_config(const struct network *network)
+{
+	return &((const struct user_network *)network)->config;
 }
 
 static void handle_closed(uv_handle_t *handle)
@@ -82,11 +89,13 @@ static void user_free(struct network *network)
 static const struct network_ops user_ops = {
 	.name = "user",
 	.open = user_open,
+	.config = user_config,
 	.free = user_free,
 };
 
-static int user_fill(struct user_network *user, const struct network_config *config)
+static int user_fill(struct user_network *user)
 {
+	const struct network_config *config = &user->config;
 	struct switch_config switch_config = { .max_frame = FRAME_OVERHEAD + config->mtu,
 					       .pending = on_pending,
 					       .opaque = user };
@@ -98,26 +107,27 @@ static int user_fill(struct user_network *user, const struct network_config *con
 	return uplink_new(user->loop, config, user->eth_switch, &user->uplink);
 }
 
-int user_network_new(uv_loop_t *loop, const struct network_config *config, struct network **ret)
+int user_network_new(uv_loop_t *loop, const struct network_config *config, struct network **ret,
+		     char **ret_error)
 {
 	struct user_network *user = calloc(1, sizeof(*user));
 	int r;
 
 	if (!user)
-		return -ENOMEM;
+		return explain(ret_error, -ENOMEM, "no memory for a network");
 	*user = (struct user_network) {
 		.network = { .ops = &user_ops },
-		.isolated = config->isolated,
+		.config = *config,
 		.loop = loop,
 		.open_handles = 2,
 	};
 	uv_prepare_init(loop, &user->clock);
 	uv_idle_init(loop, &user->dispatch);
 	user->clock.data = user->dispatch.data = user;
-	r = user_fill(user, config);
+	r = user_fill(user);
 	if (r < 0) {
 		user_free(&user->network);
-		return r;
+		return explain(ret_error, r, "cannot make the network: %s", strerror(-r));
 	}
 	uv_prepare_start(&user->clock, on_clock);
 	*ret = &user->network;

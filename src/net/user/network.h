@@ -7,7 +7,8 @@
 
 #include "net/network.h"
 
-/** user_network_new() - config has passed network_config_check(). Return: 0 or -errno */
-int user_network_new(uv_loop_t *loop, const struct network_config *config, struct network **ret);
+/** user_network_new() - config has passed network_config_check(). As network_new() */
+int user_network_new(uv_loop_t *loop, const struct network_config *config, struct network **ret,
+		     char **ret_error);
 
 #endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * network_config.h - what a network shall be: mode, kind, addresses, DHCP; and which addresses make
+ * one
+ *
+ * Plain data, from the command line or a configuration file. Strings and arrays belong to whoever
+ * filled it in (struct net_settings) and outlive the network.
+ */
+#ifndef NET_NETWORK_CONFIG_H
+#define NET_NETWORK_CONFIG_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "virtio/frame.h"
+
+#define NETWORK_NAME_MAX 63u /* of a host name's label (RFC 1035, section 2.3.4) */
+
+enum network_mode {
+	NETWORK_SHARED,	 /* NAT, DHCP, DNS */
+	NETWORK_HOST,	 /* guests and the host, nothing else */
+	NETWORK_BRIDGED, /* guests on the segment of an interface of the host */
+};
+
+enum network_kind {
+	NETWORK_USER,	/* no privileges: our switch and libslirp */
+	NETWORK_KERNEL, /* a bridge, TAPs, nftables, dnsmasq */
+};
+
+/** struct network_reservation - this guest always gets this address */
+struct network_reservation {
+	uint8_t mac[FRAME_MAC];
+	struct in_addr address;
+	char name[NETWORK_NAME_MAX + 1]; /* "" for none */
+};
+
+/** struct network_allow - a destination on the host's side that is closed by default */
+struct network_allow {
+	struct in6_addr address; /* IPv4 as ::ffff:0:0/96 */
+	uint8_t prefix_len;	 /* of these 128 bits */
+	uint16_t port;		 /* 0: all */
+};
+
+/** struct network_dhcp - what guests are told */
+struct network_dhcp {
+	bool off;
+	uint32_t lease_s;
+	struct in_addr *name_servers; /* none given: the gateway */
+	size_t n_name_servers;
+	const char *domain;	    /* NULL: none */
+	const char *boot_file;	    /* PXE: option 67 and the header's file; NULL: none */
+	struct in_addr boot_server; /* PXE: next server; 0.0.0.0: the gateway */
+};
+
+/** struct network_config - checked by network_config_check() before a network is made of it */
+struct network_config {
+	enum network_mode mode;
+	enum network_kind kind;
+
+	bool addresses_given;	      /* else the network picks, and keeps what it picked */
+	struct in_addr start_address; /* the gateway */
+	struct in_addr end_address;   /* last one that DHCP may give */
+	struct in_addr subnet_mask;
+	bool prefix_given;
+	struct in6_addr nat66_prefix; /* 64 bits of it */
+
+	bool isolated;	   /* ports reach the gateway and no other port */
+	bool source_guard; /* drop frames with others' addresses; always on with isolated */
+	uint16_t mtu;	   /* below 1280 there is no IPv6 (RFC 8200, section 5) */
+
+	bool uuid_given; /* host mode: a named network without DHCP and, by default, without host */
+	uint8_t uuid[16];
+	const char *ifname; /* bridged: what to plug into */
+
+	struct network_dhcp dhcp;
+	struct network_reservation *reservations;
+	size_t n_reservations;
+
+	bool host_loopback; /* the gateway's address leads to what is bound to loopback, too */
+	struct network_allow *allows;
+	size_t n_allows;
+
+	const char *state_dir; /* leases and picked addresses live here; NULL: they are forgotten */
+};
+
+/** network_mode_name(), network_kind_name() - as on the command line */
+const char *network_mode_name(enum network_mode mode);
+const char *network_kind_name(enum network_kind kind);
+
+/**
+ * network_config_default() - vmnet's default addresses for the mode; a random ULA prefix; MTU
+ * 1500; leases of a day; kind user, or kernel for bridged. Return: 0 or -errno
+ */
+int network_config_default(enum network_mode mode, struct network_config *ret);
+
+/**
+ * struct network_addresses - who is where in a network of this configuration
+ *
+ * The gateway has the first address of the range. libslirp's name server needs an address of its
+ * own (it is told from the gateway by nothing else) and gets the next, as in QEMU's user network.
+ * Leases follow. Host mode has no name server: nothing leads to the outside, lookups do not either.
+ */
+struct network_addresses {
+	struct in_addr network, mask;
+	struct in_addr gateway;
+	struct in_addr name_server;		/* 0.0.0.0 in host mode */
+	struct in_addr first_lease, last_lease; /* inclusive */
+	struct in6_addr prefix6;		/* 64 bits of it */
+	struct in6_addr gateway6;		/* ::2 in it */
+	struct in6_addr name_server6;		/* ::3 in it; :: in host mode */
+};
+
+/** network_config_addresses() - any config; they make sense once it has passed the check below */
+void network_config_addresses(const struct network_config *config, struct network_addresses *ret);
+
+/* What libslirp's DHCP server can remember (NB_BOOTP_CLIENTS). */
+#define NETWORK_MAX_PORTS 16u
+
+/**
+ * network_config_check() - is it a network?
+ * @n_ports: that will want an address
+ * @ret_error: a sentence that names the option, what is wrong and what would be right; the caller
+ * frees
+ * Return: 0 or -EINVAL
+ */
+int network_config_check(const struct network_config *config, unsigned int n_ports,
+			 char **ret_error);
+
+#endif

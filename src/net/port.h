@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * port.h - one guest's place in a network: name, policy and counters
+ *
+ *   socket of a guest (ports/) --- channel ---> port --- channel ---> network (user/, kernel/)
+ *
+ * A port is a channel before a channel: frames pass it in both directions, and what is a matter of
+ * the port, whatever its socket and whatever its network, happens here: link set down by the
+ * administrator, source guard, rate limits, capture, counters.
+ *
+ * A table holds the ports of one network, by name. One thread: the loop's.
+ */
+#ifndef NET_PORT_H
+#define NET_PORT_H
+
+#include "net/network.h"
+
+struct port;
+struct port_table;
+
+/** struct port_limits - bytes a second, 0: no limit */
+struct port_limits {
+	uint64_t from_guest, to_guest;
+};
+
+/** struct port_config - copied, but for what struct network_port says of the name */
+struct port_config {
+	const char *name; /* unique in its table */
+	const char *kind; /* of its socket: "nic", "stream", "dgram"; a constant */
+	uint8_t mac[FRAME_MAC];
+	bool mac_known; /* else the first one that it sends from counts */
+	bool isolated;
+	uint16_t mtu;
+	struct port_limits limits;
+};
+
+/** struct port_counters - the channel's, and what the port itself dropped, by reason */
+struct port_counters {
+	struct channel_stats channel;
+	uint64_t guard_dropped; /* from another's MAC or address, rogue DHCP and RA */
+	uint64_t rate_dropped;
+	uint64_t link_dropped; /* link set down */
+};
+
+int port_table_new(uv_loop_t *loop, struct network *network, struct port_table **ret);
+void port_table_free(struct port_table *table); /* every port is closed already; NULL is fine */
+
+/**
+ * port_open() - plug in
+ * @ret: the channel for the socket; channel_close() ends the port. The port's link is up when
+ *       both the socket's (channel_set_link) and the administrator's (port_set_admin) are
+ * Return: 0; -EEXIST the name is taken; what network_open() returns
+ */
+int port_open(struct port_table *table, const struct port_config *config,
+	      const struct channel_events *events, void *opaque, struct channel **ret);
+
+struct port *port_of_channel(struct channel *channel); /* one that port_open() gave */
+struct port *port_find(struct port_table *table, const char *name);
+struct port *port_first(struct port_table *table); /* in the order in which they were opened */
+struct port *port_next(struct port *port);
+struct network *port_table_network(struct port_table *table);
+const struct channel *port_network_channel(const struct port *port); /* as in network_address */
+
+const struct port_config *port_config(const struct port *port);
+bool port_is_up(const struct port *port); /* somebody is behind it */
+bool port_admin_is_up(const struct port *port);
+void port_set_admin(struct port *port, bool up); /* up to begin with; told to the guest */
+void port_set_limits(struct port *port, const struct port_limits *limits);
+void port_counters(const struct port *port, struct port_counters *ret);
+
+#endif

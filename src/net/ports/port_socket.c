@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * port_socket.c - a socket of any kind, called by its ops
+ */
+#include "net/ports/port_socket.h"
+
+#include <errno.h>
+
+#include "net/ports/nic.h"
+#include "sys/explain.h"
+
+static const struct {
+	const char *name;
+	int (*make)(uv_loop_t *loop, const struct port_socket_config *config,
+		    struct port_table *table, struct port_socket **ret, char **ret_error);
+} kinds[] = {
+	[PORT_SOCKET_NIC] = { "nic", nic_new },
+	[PORT_SOCKET_STREAM] = { "stream", NULL },
+	[PORT_SOCKET_DGRAM] = { "dgram", NULL },
+};
+
+const char *port_socket_kind_name(enum port_socket_kind kind)
+{
+	return kinds[kind].name;
+}
+
+int port_socket_new(uv_loop_t *loop, const struct port_socket_config *config,
+		    struct port_table *table, struct port_socket **ret, char **ret_error)
+{
+	struct port_socket_config complete = *config;
+
+	if (!kinds[config->kind].make)
+		return explain(ret_error, -EOPNOTSUPP, "--%s: not built in",
+			       kinds[config->kind].name);
+	if (!complete.mtu)
+		complete.mtu = network_config_of(port_table_network(table))->mtu;
+	return kinds[config->kind].make(loop, &complete, table, ret, ret_error);
+}
+
+void port_socket_free(struct port_socket *socket)
+{
+	if (socket)
+		socket->ops->free(socket);
+}

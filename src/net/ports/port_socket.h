@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * port_socket.h - what a user asks for with --nic, --stream, --dgram: a socket that guests come to
+ *
+ * A NIC's and a datagram socket are one port each, for as long as they exist; a stream socket is a
+ * port for each guest that is connected. Names of ports: that of the socket, and for a stream
+ * socket's second guest and later ones "NAME/2" and so on, the lowest that is free.
+ *
+ * One thread: the loop's.
+ */
+#ifndef NET_PORTS_PORT_SOCKET_H
+#define NET_PORTS_PORT_SOCKET_H
+
+#include <sys/types.h>
+
+#include "net/port.h"
+
+#define PORT_SOCKET_MODE 0600u /* of a socket's file, unless asked for otherwise */
+
+enum port_socket_kind {
+	PORT_SOCKET_NIC,    /* vfio-user */
+	PORT_SOCKET_STREAM, /* QEMU -netdev stream: 4 bytes of length before each frame */
+	PORT_SOCKET_DGRAM,  /* QEMU -netdev dgram, vfkit, krunkit: a datagram is a frame */
+};
+
+/**
+ * struct port_socket_config - what is asked for; complete and checked
+ * @name: unique among sockets; never empty
+ * @path: of the socket to make; NULL: @fd is inherited, listening or connected as it may be, and
+ *        is owned by the socket from port_socket_new() on
+ * @mtu:  0: the network's
+ */
+struct port_socket_config {
+	enum port_socket_kind kind;
+	const char *name;
+	const char *path;
+	int fd;
+	uint8_t mac[FRAME_MAC];
+	bool mac_given; /* a NIC always has one */
+	uint16_t mtu;
+	bool isolated;
+	struct port_limits limits;
+	mode_t mode;
+	gid_t group; /* (gid_t)-1: the process's */
+};
+
+struct port_socket;
+
+struct port_socket_ops {
+	void (*free)(struct port_socket *socket);
+};
+
+/* What every kind starts with. */
+struct port_socket {
+	const struct port_socket_ops *ops;
+};
+
+/** port_socket_kind_name() - "nic", "stream", "dgram": the option's name, too */
+const char *port_socket_kind_name(enum port_socket_kind kind);
+
+/**
+ * port_socket_new() - listen, or use the fd, and plug into the network
+ * @config: strings are copied
+ * @ret_error: a sentence on failure: what is wrong with path or fd and what to do; the caller frees
+ */
+int port_socket_new(uv_loop_t *loop, const struct port_socket_config *config,
+		    struct port_table *table, struct port_socket **ret, char **ret_error);
+
+/**
+ * port_socket_free() - disconnects guests, removes the socket's file. The loop must run once more
+ * before it is closed. NULL is fine
+ */
+void port_socket_free(struct port_socket *socket);
+
+#endif
