@@ -16,8 +16,10 @@
  * Nothing waits for the device: a callback that cannot answer yet calls rig_server_defer() and
  * returns RIG_DEFERRED; rig_request_done() answers later, from any thread. Requests that arrive
  * meanwhile are served, with exceptions: while the device resets, or goes quiet, everything of that
- * client waits; behind a deferred migration transition, what concerns migration and resets. At most
- * 256 requests of a client are unanswered; then it is not read until some are.
+ * client waits; behind a deferred migration transition, what concerns migration and resets; behind a
+ * deferred change of interrupts, the next ones. At most 256 requests of a client are unanswered; then
+ * it is not read until some are. A client that hangs up is gone once all of these, but not deferred
+ * region accesses, are answered.
  *
  * Unless said otherwise functions return 0 or a negative errno, and write out-parameters (ret_...)
  * on success only.
@@ -148,9 +150,11 @@ struct rig_device_ops {
 	/*
 	 * The client masked or unmasked vectors of an index, or attached other eventfds to them or
 	 * none; flags are those of its "VFIO_USER_DEVICE_SET_IRQS". Not when a client is gone.
+	 * Return: 0, RIG_DEFERRED, or a negative errno for the client, which takes nothing back: the
+	 * vectors are as it wanted them.
 	 */
-	void (*irqs_changed)(void *opaque, uint32_t index, uint32_t start, uint32_t count,
-			     uint32_t flags);
+	int (*irqs_changed)(void *opaque, uint32_t index, uint32_t start, uint32_t count,
+			    uint32_t flags);
 
 	/*
 	 * A client finished its handshake; or is gone, for this reason. By then dma_unmapping ran

@@ -70,9 +70,11 @@ typedef int server_function(struct rig_conn *conn, struct front_request *request
  * What waits while the device has not answered a callback; bits of rig_conn.blocked.
  * ALL: it goes quiet, or resets
  * MIGRATION: a transition
+ * IRQS: a change of interrupts
  */
 #define SERVER_BLOCK_ALL       (1u << 0)
 #define SERVER_BLOCK_MIGRATION (1u << 1)
+#define SERVER_BLOCK_IRQS      (1u << 2)
 
 /**
  * struct server_callback - the callback of the device that is running and may be deferred

@@ -8,6 +8,7 @@
  *	not answered			what waits for it
  *	the device goes quiet, resets	everything
  *	a transition			what concerns migration: features, data of the state, resets
+ *	a change of interrupts		the next ones
  *	an unmap of pinned memory	a map that overlaps it (so it need not fail), or, if all is
  *					unmapped, any; and the maps and unmaps behind that
  *	anything else			nothing
@@ -19,13 +20,14 @@
 #include "vfio_user/server_internal.h"
 
 enum kind {
-	KIND_ACCESS = 1u << 0, /* regions, interrupts, descriptions */
+	KIND_ACCESS = 1u << 0, /* regions, descriptions */
 	KIND_MEMORY = 1u << 1,
 	KIND_MIGRATION = 1u << 2,
 	KIND_RESET = 1u << 3,
+	KIND_IRQS = 1u << 4,
 };
 
-#define KIND_ALL (KIND_ACCESS | KIND_MEMORY | KIND_MIGRATION | KIND_RESET)
+#define KIND_ALL (KIND_ACCESS | KIND_MEMORY | KIND_MIGRATION | KIND_RESET | KIND_IRQS)
 
 static uint32_t kind_of(const struct front_request *request)
 {
@@ -40,6 +42,8 @@ static uint32_t kind_of(const struct front_request *request)
 		return KIND_MIGRATION;
 	case WIRE_DEVICE_RESET:
 		return KIND_RESET;
+	case WIRE_DEVICE_SET_IRQS:
+		return KIND_IRQS;
 	default:
 		return KIND_ACCESS;
 	}
@@ -48,9 +52,15 @@ static uint32_t kind_of(const struct front_request *request)
 /* What must wait while this is not answered. */
 static uint32_t kinds_blocked(uint32_t blocked)
 {
+	uint32_t kinds = 0;
+
 	if (blocked & SERVER_BLOCK_ALL)
 		return KIND_ALL;
-	return blocked & SERVER_BLOCK_MIGRATION ? KIND_MIGRATION | KIND_RESET : 0;
+	if (blocked & SERVER_BLOCK_MIGRATION)
+		kinds |= KIND_MIGRATION | KIND_RESET;
+	if (blocked & SERVER_BLOCK_IRQS)
+		kinds |= KIND_IRQS;
+	return kinds;
 }
 
 /* What must wait behind a request of this kind that is held. */

@@ -191,22 +191,27 @@ static int serve_irq_info(struct rig_conn *conn, struct front_request *request)
 }
 
 /* Firing vectors changes nothing; everything else the device may want to know of. */
-static void tell_irqs_changed(struct rig_server *server, const struct wire_irq_set *set)
+static bool changes_irqs(const struct wire_irq_set *set)
 {
-	const struct rig_device *device = &server->device;
-	uint32_t count = set->count ? set->count : device->irqs[set->index].count;
+	return set->count == 0 || !(set->flags & RIG_SET_IRQS_TRIGGER) ||
+	       (set->flags & RIG_SET_IRQS_DATA_EVENTFD);
+}
 
-	if (!device->ops->irqs_changed)
-		return;
-	if (set->count > 0 && (set->flags & RIG_SET_IRQS_TRIGGER) &&
-	    !(set->flags & RIG_SET_IRQS_DATA_EVENTFD))
-		return;
-	device->ops->irqs_changed(device->opaque, set->index, set->start, count, set->flags);
+static int irqs_told(struct rig_conn *conn, struct front_request *request, int error)
+{
+	const struct wire_irq_set *set = request->wire.irqs.set;
+
+	if (error < 0)
+		return server_refuse(conn, error,
+				     "set irqs index %u start %u count %u flags 0x%x by the device",
+				     set->index, set->start, set->count, set->flags);
+	return server_reply(conn, request, NULL, 0);
 }
 
 static int serve_set_irqs(struct rig_conn *conn, struct front_request *request)
 {
 	static struct link_fds none;
+	const struct rig_device *device = &conn->server->device;
 	const struct wire_irq_set *set = request->wire.irqs.set;
 	struct link_fds *fds = request->fds ? request->fds : &none;
 	int r = irq_set_apply(conn->server->irqs, set, request->wire.irqs.bools, fds);
@@ -215,8 +220,13 @@ static int serve_set_irqs(struct rig_conn *conn, struct front_request *request)
 		return server_refuse(conn, r,
 				     "set irqs index %u start %u count %u flags 0x%x with %zu fds",
 				     set->index, set->start, set->count, set->flags, fds->n);
-	tell_irqs_changed(conn->server, set);
-	return server_reply(conn, request, NULL, 0);
+	if (!device->ops->irqs_changed || !changes_irqs(set))
+		return server_reply(conn, request, NULL, 0);
+	server_calling(conn, request, SERVER_BLOCK_IRQS, irqs_told);
+	return server_called(conn, device->ops->irqs_changed(
+					   device->opaque, set->index, set->start,
+					   set->count ? set->count : device->irqs[set->index].count,
+					   set->flags));
 }
 
 static int reset_done(struct rig_conn *conn, struct front_request *request, int error)

@@ -200,11 +200,13 @@ void test_device_intx(struct test_device *d)
 		rig_irq_trigger(d->server, RIG_PCI_INTX_IRQ, 0);
 }
 
-static void irqs_changed(void *opaque, uint32_t index, uint32_t start, uint32_t count,
-			 uint32_t flags)
+static int irqs_changed(void *opaque, uint32_t index, uint32_t start, uint32_t count,
+			uint32_t flags)
 {
 	struct test_device *d = opaque;
 	bool attached = (flags & RIG_SET_IRQS_TRIGGER) && (flags & RIG_SET_IRQS_DATA_EVENTFD);
+	struct delay delay = delay_of(d, RIG_TEST_KIND_IRQS);
+	int r = fails(d, RIG_TEST_KIND_IRQS);
 
 	register_count(&d->registers, RIG_TEST_REG_IRQ_CHANGES);
 	register_set(&d->registers, RIG_TEST_REG_IRQ_INDEX, index);
@@ -213,6 +215,7 @@ static void irqs_changed(void *opaque, uint32_t index, uint32_t start, uint32_t 
 	register_set(&d->registers, RIG_TEST_REG_IRQ_FLAGS, flags);
 	if (index == RIG_PCI_INTX_IRQ && ((flags & RIG_SET_IRQS_UNMASK) || attached))
 		test_device_intx(d);
+	return answer(d, &delay, r, NULL);
 }
 
 static void connected(void *opaque)

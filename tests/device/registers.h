@@ -47,10 +47,11 @@
  *   0x030 IRQ_INDEX, 0x034 IRQ_START, 0x038 IRQ_COUNT, 0x03c IRQ_FLAGS
  *
  * Answering late, and not well. KINDS is a set of RIG_TEST_KIND_... bits: region reads, region
- * writes, resets (both of them), migration transitions, quiescing, migration data. Accesses to BAR0
- * below 0x400, to the MSI-X table and to configuration space are no region reads and writes in this
- * sense (a function level reset is a reset). What is deferred is the answer only: effects happen at
- * once, unless DEFER_ERRNO refuses the request.
+ * writes, resets (both of them), migration transitions, quiescing, migration data, changes of
+ * interrupts. Accesses to BAR0 below 0x400, to the MSI-X table and to configuration space are no
+ * region reads and writes in this sense (a function level reset is a reset). What is deferred is the
+ * answer only: effects happen at once, unless DEFER_ERRNO refuses the request (interrupts change
+ * nevertheless).
  *
  *   0x040 DEFER_KINDS    RW requests of these kinds (but migration data) are deferred from now on
  *   0x044 DEFER_MS       RW answer them after so many ms; 0: when RELEASE is written (resets and
@@ -59,8 +60,8 @@
  *   0x048 DEFER_ERRNO    RW answer them with this errno; 0: success
  *   0x04c RELEASE        RW write n: answer the n oldest of those that wait for RELEASE; reads as
  *                           how many wait. Resets and a lost client release all (a lost client
- *                           not a transition: the loss itself waits for that, so defer those with
- *                           DEFER_MS)
+ *                           not a transition or a change of interrupts: the loss itself waits for
+ *                           those, so defer them with DEFER_MS)
  *   0x050 FAIL_KINDS     RW the next request of one of these kinds fails, which clears FAIL_KINDS;
  *   0x054 FAIL_ERRNO     RW ... with this errno. FAIL goes before DEFER. 0 counts as EIO
  *   0x058 HANG_UP        WO 1: the connection ends after this access was answered; 2: the process
@@ -208,6 +209,7 @@
 #define RIG_TEST_KIND_TRANSITION     (1u << 3)
 #define RIG_TEST_KIND_QUIESCE	     (1u << 4)
 #define RIG_TEST_KIND_DATA	     (1u << 5)
+#define RIG_TEST_KIND_IRQS	     (1u << 6)
 
 #define RIG_TEST_NO_IRQ		     0xffffffffu
 

@@ -75,6 +75,13 @@ static void dma_unmapping(void *opaque, uint64_t address, uint64_t size)
 	MUST(d->unmapped <= d->mapped);
 }
 
+static int irqs_changed(void *opaque, uint32_t index, uint32_t start, uint32_t count,
+			uint32_t flags)
+{
+	MUST(index < RIG_PCI_IRQS && count > 0 && flags != 0);
+	return defer(opaque, DEFER_IRQS);
+}
+
 static void connected(void *opaque)
 {
 	struct device *d = opaque;
@@ -105,6 +112,7 @@ static const struct rig_device_ops device_ops = {
 	.quiesce = quiesce,
 	.dma_mapped = dma_mapped,
 	.dma_unmapping = dma_unmapping,
+	.irqs_changed = irqs_changed,
 	.connected = connected,
 	.disconnected = disconnected,
 	.log = log_message,

@@ -23,6 +23,7 @@ enum device_whim {
 	DEFER_TRANSITION = 8,
 	USE_MEMORY = 16, /* in the callback of a write, where that says */
 	FAIL = 32,
+	DEFER_IRQS = 64,
 };
 
 /** struct device_fds - the same for every device of the process */

@@ -78,6 +78,7 @@ KIND_RESET = 1 << 2
 KIND_TRANSITION = 1 << 3
 KIND_QUIESCE = 1 << 4
 KIND_DATA = 1 << 5
+KIND_IRQS = 1 << 6
 
 NO_IRQ = 0xffffffff
 

@@ -154,6 +154,57 @@ class Deferred(DeviceTestCase):
                 self.client.region_post(0, regs.REG_SCRATCH, bytes(8))
         self.receive_reads(expected)
 
+    MASK = vu.SET_NONE | vu.SET_MASK
+
+    def change_irq(self, vector):
+        return self.client.send(vu.DEVICE_SET_IRQS, vu.set_irqs_payload(vu.IRQ_MSIX, self.MASK, vector, 1))
+
+    def irq_reply(self, msg_id):
+        return self.client.receive_reply(vu.DEVICE_SET_IRQS, msg_id).error
+
+    def test_076_later_changes_of_interrupts_wait_and_others_go_on(self):
+        self.client.defer(regs.KIND_IRQS)
+        ids = [self.change_irq(vector) for vector in range(3)]
+        self.client.round_trip()
+        self.client.dma_map(BASE, 4096)
+        self.client.dma_unmap(BASE, 4096)
+        for vector, msg_id in enumerate(ids):
+            self.client.until_reg(regs.REG_RELEASE, 1, "one change waits")
+            self.assertEqual(self.client.reg(regs.REG_IRQ_START), vector)
+            self.client.release(1)
+            self.assertEqual(self.irq_reply(msg_id), 0)
+
+    def test_076_late_errors_of_changes(self):
+        for error in (errno.EIO, 4095):
+            self.client.defer(regs.KIND_IRQS, 1, error)
+            ids = [self.change_irq(vector) for vector in range(3)]
+            self.assertEqual([self.irq_reply(msg_id) for msg_id in ids], [error] * 3)
+        self.client.defer(0)
+        self.client.set_irqs(vu.IRQ_MSIX, self.MASK, 0, 1)
+
+    def test_076_change_that_makes_no_sense_behind_one_that_waits(self):
+        self.client.defer(regs.KIND_IRQS)
+        first, wrong = self.change_irq(0), self.change_irq(99)
+        self.client.until_reg(regs.REG_RELEASE, 1, "one change waits")
+        self.client.release(1)
+        self.assertEqual((self.irq_reply(first), self.irq_reply(wrong)), (0, errno.EINVAL))
+
+    def test_067_reset_releases_a_change_that_waits(self):
+        self.client.defer(regs.KIND_IRQS)
+        msg_id = self.change_irq(0)
+        reset = self.client.send(vu.DEVICE_RESET)
+        replies = {self.client.receive().id for _ in range(2)}
+        self.assertEqual(replies, {msg_id, reset})
+
+    def test_101_client_is_gone_with_a_change_that_waits(self):
+        self.client.defer(regs.KIND_IRQS, 20)
+        for vector in range(3):
+            self.change_irq(vector)
+        self.client.wait_consumed()
+        self.reconnect()
+        self.client.defer(0)
+        self.client.set_irqs(vu.IRQ_MSIX, self.MASK, 0, 1)
+
     def test_102_client_is_gone_and_its_late_answers_with_it(self):
         for ms in (0, 1, 20):
             for n in (1, 30):

@@ -121,8 +121,8 @@ static void dma_unmapping(void *opaque, uint64_t address, uint64_t size)
 	d->unmapped++;
 }
 
-static void irqs_changed(void *opaque, uint32_t index, uint32_t start, uint32_t count,
-			 uint32_t flags)
+static int irqs_changed(void *opaque, uint32_t index, uint32_t start, uint32_t count,
+			uint32_t flags)
 {
 	struct device *d = opaque;
 
@@ -131,6 +131,7 @@ static void irqs_changed(void *opaque, uint32_t index, uint32_t start, uint32_t 
 	d->irq_start = start;
 	d->irq_count = count;
 	d->irq_flags = flags;
+	return d->defers_irqs ? defer(d) : d->irqs_error;
 }
 
 static void connected(void *opaque)

@@ -59,10 +59,10 @@ struct device {
 	int logged;
 	char trace[256];
 	/* what it does not answer at once, and what it has not answered yet, oldest first */
-	bool defers_access, defers_reset, defers_quiesce, forgets_to_defer;
+	bool defers_access, defers_reset, defers_quiesce, defers_irqs, forgets_to_defer;
 	struct rig_request *deferred[300];
 	size_t n_deferred;
-	int quiesce_error;
+	int quiesce_error, irqs_error;
 	/* the last irqs_changed() */
 	uint32_t irq_index, irq_start, irq_count, irq_flags;
 	/* run by a write to DOORBELL, in its callback */

@@ -138,6 +138,144 @@ static void the_device_hears_of_masks_and_eventfds(void **state)
 	close(irqs[1]);
 }
 
+/* --- a device that answers later --- */
+
+static void send_set_irqs(struct client *c, uint16_t id, uint32_t flags, uint32_t start,
+			  uint32_t count)
+{
+	const struct wire_irq_set set = { sizeof(set), flags, RIG_PCI_MSIX_IRQ, start, count };
+
+	send_numbered(c, id, WIRE_DEVICE_SET_IRQS, &set, sizeof(set));
+}
+
+/* The next reply that is there: its id; with the errno that it has. */
+static uint16_t next_reply(struct client *c, uint32_t error)
+{
+	struct answer a;
+
+	receive_answer(c, &a);
+	assert_int_equal(a.header.error, error);
+	assert_int_equal(!(a.header.flags & WIRE_FLAG_ERROR), error == 0);
+	return a.header.id;
+}
+
+static void s076_a_deferred_change_is_done_at_once_and_answered_later(void **state)
+{
+	struct fixture *f = *state;
+	struct client *c = &f->client;
+	const struct wire_irq_set set = { sizeof(set), ATTACH, RIG_PCI_MSIX_IRQ, 0, 1 };
+	struct message m = message(WIRE_DEVICE_SET_IRQS, COMMAND, &set, sizeof(set));
+	int irq = test_eventfd();
+
+	f->device.defers_irqs = true;
+	send_bytes(c, &m, m.header.size, &irq, 1);
+	pump(c);
+	assert_true(nothing_came(c));
+	assert_int_equal(rig_irq_trigger(f->server, RIG_PCI_MSIX_IRQ, 0), 0);
+	assert_int_equal(eventfd_take(irq), 1);
+	device_answer(&f->device, 0);
+	pump(c);
+	assert_int_equal(next_reply(c, 0), 7);
+	close(irq);
+}
+
+static void changes_behind_a_deferred_one_wait_in_order_and_nothing_else(void **state)
+{
+	struct fixture *f = *state;
+	struct client *c = &f->client;
+
+	f->device.defers_irqs = true;
+	send_set_irqs(c, 1, NONE | RIG_SET_IRQS_MASK, 0, 1);
+	send_set_irqs(c, 2, NONE | RIG_SET_IRQS_MASK, 1, 1);
+	send_set_irqs(c, 3, NONE | RIG_SET_IRQS_TRIGGER, 1, 1);
+	send_read(c, 4, 0, 4);
+	pump(c);
+	assert_int_equal(next_reply(c, 0), 4);
+	assert_true(nothing_came(c));
+	assert_int_equal(map(c, 0, PAGE, RIG_DMA_READ, f->memory), 0);
+	assert_int_equal(f->device.irq_start, 0);
+
+	device_answer(&f->device, 0);
+	pump(c);
+	assert_int_equal(next_reply(c, 0), 1);
+	assert_true(nothing_came(c));
+	assert_int_equal(f->device.irq_start, 1);
+	device_answer(&f->device, 0);
+	pump(c);
+	assert_int_equal(next_reply(c, 0), 2);
+	assert_int_equal(next_reply(c, 0), 3);
+}
+
+static void a_change_that_the_device_does_not_follow_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+	struct client *c = &f->client;
+
+	f->device.irqs_error = -EIO;
+	assert_int_equal(set_irqs(c, NONE | RIG_SET_IRQS_MASK, RIG_PCI_MSIX_IRQ, 0, 1, NULL, 0),
+			 EIO);
+	f->device.defers_irqs = true;
+	send_set_irqs(c, 1, NONE | RIG_SET_IRQS_MASK, 1, 1);
+	send_set_irqs(c, 2, NONE | RIG_SET_IRQS_TRIGGER, 1, 1);
+	pump(c);
+	device_answer(&f->device, -ENOSPC);
+	pump(c);
+	assert_int_equal(next_reply(c, ENOSPC), 1);
+	assert_int_equal(next_reply(c, 0), 2);
+}
+
+static void s067_a_reset_does_not_wait_for_a_deferred_change(void **state)
+{
+	struct fixture *f = *state;
+	struct client *c = &f->client;
+
+	f->device.defers_irqs = true;
+	f->device.defers_reset = true;
+	send_set_irqs(c, 1, NONE | RIG_SET_IRQS_MASK, 0, 1);
+	send_numbered(c, 2, WIRE_DEVICE_RESET, NULL, 0);
+	send_set_irqs(c, 3, NONE | RIG_SET_IRQS_TRIGGER, 1, 1);
+	pump(c);
+	assert_string_equal(f->device.trace, "ciqr");
+	device_answer(&f->device, 0); /* the change: its end does not end the reset */
+	pump(c);
+	assert_int_equal(next_reply(c, 0), 1);
+	assert_true(nothing_came(c));
+	device_answer(&f->device, 0);
+	pump(c);
+	assert_int_equal(next_reply(c, 0), 2);
+	assert_int_equal(next_reply(c, 0), 3);
+}
+
+static void s101_a_client_is_gone_when_its_change_is_answered(void **state)
+{
+	struct fixture *f = *state;
+
+	f->device.defers_irqs = true;
+	send_set_irqs(&f->client, 1, NONE | RIG_SET_IRQS_MASK, 0, 1);
+	send_set_irqs(&f->client, 2, NONE | RIG_SET_IRQS_MASK, 1, 1);
+	pump(&f->client);
+	client_hang_up(&f->client);
+	assert_int_equal(f->device.disconnected, 0);
+	device_answer(&f->device, 0);
+	pump(&f->client);
+	assert_null(f->client.conn);
+	assert_string_equal(f->device.trace, "ciqd"); /* the second one it did not live to make */
+}
+
+static void a_change_that_is_answered_after_its_server_is_gone_is_done_with(void **state)
+{
+	struct fixture *f = *state;
+
+	f->device.defers_irqs = true;
+	send_set_irqs(&f->client, 1, NONE | RIG_SET_IRQS_MASK, 0, 1);
+	send_set_irqs(&f->client, 2, NONE | RIG_SET_IRQS_MASK, 1, 1);
+	pump(&f->client);
+	rig_server_free(f->server);
+	f->server = NULL;
+	assert_string_equal(f->device.trace, "cid");
+	device_answer(&f->device, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +284,12 @@ int main(void)
 		test(a_vector_without_unmask_eventfd_has_none_to_poll),
 		test(s076_a_vector_that_is_not_automasked_does_not_mask_itself),
 		test(the_device_hears_of_masks_and_eventfds),
+		test(s076_a_deferred_change_is_done_at_once_and_answered_later),
+		test(changes_behind_a_deferred_one_wait_in_order_and_nothing_else),
+		test(a_change_that_the_device_does_not_follow_is_an_error),
+		test(s067_a_reset_does_not_wait_for_a_deferred_change),
+		test(s101_a_client_is_gone_when_its_change_is_answered),
+		test(a_change_that_is_answered_after_its_server_is_gone_is_done_with),
 	};
 
 	return cmocka_run_group_tests_name("server_irqs", tests, NULL, NULL);
