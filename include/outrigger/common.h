@@ -61,8 +61,8 @@ struct rig_completion {
 /** struct rig_request - a request of the peer's whose answer comes later */
 struct rig_request;
 
-/* What a callback returns that kept its request for later: see rig_server_defer(). */
-#define RIG_DEFERRED 1
+/* What a callback returns that kept its request for later: see rig_server_defer(). No number of bytes. */
+#define RIG_DEFERRED 0x7fffffff
 
 /**
  * rig_request_data() - the bytes of a deferred request
@@ -71,6 +71,16 @@ struct rig_request;
  * until rig_request_done(). Any thread.
  */
 RIG_API void *rig_request_data(struct rig_request *request, size_t *ret_len);
+
+/**
+ * rig_request_set_len() - answer with the first bytes only
+ * @len: how many; until then, all that were asked for
+ *
+ * For what may be answered so: rig_migration_ops.read_data. Any thread.
+ *
+ * Return: 0, -EINVAL of another kind, or more than were asked for
+ */
+RIG_API RIG_MUST_CHECK int rig_request_set_len(struct rig_request *request, size_t len);
 
 /**
  * rig_request_done() - answer a deferred request, which is gone then

@@ -16,8 +16,8 @@
  * Nothing waits for the device: a callback that cannot answer yet calls rig_server_defer() and
  * returns RIG_DEFERRED; rig_request_done() answers later, from any thread. Requests that arrive
  * meanwhile are served, with exceptions: while the device resets, or goes quiet, everything of that
- * client waits; behind a deferred migration transition, what concerns migration and resets; behind a
- * deferred change of interrupts, the next ones. At most 256 requests of a client are unanswered; then
+ * client waits; behind a deferred migration transition, or data of the state, what concerns migration
+ * and resets; behind a deferred change of interrupts, the next ones. At most 256 requests of a client are unanswered; then
  * it is not read until some are. A client that hangs up is gone once all of these, but not deferred
  * region accesses, are answered.
  *
@@ -189,12 +189,15 @@ struct rig_migration_ops {
 
 	/*
 	 * The next bytes of the state, in PRE_COPYING and STOP_COPYING. Return: how many;
-	 * 0: that is all (for now, in PRE_COPYING); RIG_DEFERRED is no number of bytes here: what
-	 * takes long belongs into the transition. Or a negative errno.
+	 * 0: that is all (for now, in PRE_COPYING); RIG_DEFERRED: rig_request_set_len() says how
+	 * many; or a negative errno.
 	 */
 	ssize_t (*read_data)(void *opaque, void *buf, size_t size);
 
-	/* Some bytes of the state, in RESUMING, cut anywhere. Return: 0 or a negative errno. */
+	/*
+	 * Some bytes of the state, in RESUMING, cut anywhere. Return: 0, RIG_DEFERRED, or a negative
+	 * errno.
+	 */
 	int (*write_data)(void *opaque, const void *buf, size_t size);
 
 	uint64_t flags; /* RIG_MIGRATION_STOP_COPY, and _PRE_COPY */

@@ -14,6 +14,7 @@
  * struct rig_request
  * @front, @wire: what to answer, and where
  * @data, @len: for rig_request_data(): the maker's, until done()
+ * @may_be_short: for rig_request_set_len()
  * @done: answers @wire and frees the request; error is 0 or negative. Any thread
  */
 struct rig_request {
@@ -21,6 +22,7 @@ struct rig_request {
 	struct front_request *wire;
 	void *data;
 	size_t len;
+	bool may_be_short;
 	void (*done)(struct rig_request *request, int error);
 };
 

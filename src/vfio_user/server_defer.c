@@ -70,6 +70,7 @@ static void go_on(struct server_task *task, struct rig_server *server)
 	if (server) {
 		conn->blocked &= ~d->blocks;
 		server->callback.data = d->base.data;
+		server->callback.len = d->base.len;
 		r = d->then(conn, wire, d->error);
 	}
 	if (r < 0 && wire)
@@ -106,6 +107,7 @@ struct rig_request *rig_server_defer(struct rig_server *server)
 		.wire = callback->request,
 		.data = callback->data ? callback->data : d->bytes,
 		.len = callback->len,
+		.may_be_short = callback->may_be_short,
 		.done = callback->then ? leave_answer : answer_access,
 	};
 	d->task.run = go_on;
@@ -136,6 +138,15 @@ void server_calling_access(struct rig_conn *conn, struct front_request *request,
 	server_calling(conn, request, 0, then);
 	conn->server->callback.data = data;
 	conn->server->callback.len = len;
+}
+
+void server_calling_data(struct rig_conn *conn, struct front_request *request, void *data,
+			 size_t len, server_step *then)
+{
+	server_calling(conn, request, SERVER_BLOCK_MIGRATION, then);
+	conn->server->callback.data = data;
+	conn->server->callback.len = len;
+	conn->server->callback.may_be_short = !data;
 }
 
 int server_called_access(struct rig_server *server, int r)

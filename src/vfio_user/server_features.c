@@ -8,8 +8,8 @@
  * said how.
  *
  * Migration. A SET asks the device for one arc after the other (migration.h) and is answered at the
- * end of the path. What concerns migration waits meanwhile (server_order.c), all else is served. If
- * the client goes, the path ends with the arc that is being done; the state stays, for the next
+ * end of the path. What concerns migration waits meanwhile (server_order.c), all else is served; so
+ * it does behind data of the state that the device has not read or written yet. If the client goes, the path ends with the arc that is being done; the state stays, for the next
  * client to ask.
  *
  * The log. Everything that is mapped is logged, also what is mapped later: the ranges of a START are
@@ -180,58 +180,84 @@ static int set_state(struct rig_conn *conn, struct front_request *request)
 
 /* --- migration: its data --- */
 
-/* The device fills buf, and says how much; that it says more than there is, is its bug. */
-static ssize_t read_data(const struct server_features *features, void *buf, size_t size)
-{
-	ssize_t n = size > 0 ? features->ops->read_data(features->opaque, buf, size) : 0;
-
-	return n > 0 && (size_t)n > size ? -EIO : n;
-}
-
 static int refuse_data(struct rig_conn *conn, const char *what, uint32_t size, int error)
 {
 	return server_refuse(conn, error, "%s of %u bytes in %s", what, size,
 			     migration_state_name(conn->server->features->migration.state));
 }
 
+/* What was read is in the callback. */
+static int data_was_read(struct rig_conn *conn, struct front_request *request, int error)
+{
+	const struct server_callback *callback = &conn->server->callback;
+	struct wire_mig_data head = {
+		.argsz = (uint32_t)(sizeof(head) + callback->len),
+		.size = (uint32_t)callback->len,
+	};
+	const struct iovec reply[] = { { &head, sizeof(head) }, { callback->data, callback->len } };
+
+	if (error < 0)
+		return refuse_data(conn, "MIG_DATA_READ", request->wire.mig_data->size, error);
+	front_reply_ok(conn->front, request, reply, ARRAY_SIZE(reply), NULL, 0);
+	return 0;
+}
+
+/* The device fills buf, and says how much; that it says more than there is, is its bug. */
+static int read_data(struct rig_conn *conn, struct front_request *request, void *buf, size_t size)
+{
+	const struct server_features *features = conn->server->features;
+	struct server_callback *callback = &conn->server->callback;
+	ssize_t n = 0;
+
+	server_calling_data(conn, request, NULL, size, data_was_read);
+	if (size > 0)
+		n = features->ops->read_data(features->opaque, buf, size);
+	if (n < 0 || n == RIG_DEFERRED)
+		return server_called(conn, (int)n);
+	callback->data = buf;
+	callback->len = (size_t)n;
+	return server_called(conn, (size_t)n > size ? -EIO : 0);
+}
+
 int server_serve_mig_data_read(struct rig_conn *conn, struct front_request *request)
 {
 	const struct server_features *features = conn->server->features;
 	uint32_t size = request->wire.mig_data->size;
-	struct wire_mig_data *reply;
-	ssize_t n;
+	void *buf;
+	int r;
 
 	if (!migration_readable(&features->migration))
 		return refuse_data(conn, "MIG_DATA_READ", size, -EINVAL);
 	if (size > conn->client_caps.max_data_xfer_size)
 		return refuse_data(conn, "MIG_DATA_READ", size, -E2BIG);
 	/* Zeroed: what a device says that it filled, and did not, must not be our memory. */
-	reply = calloc(1, sizeof(*reply) + size);
-	if (!reply)
+	buf = calloc(1, size ? size : 1);
+	if (!buf)
 		return -ENOMEM;
-	n = read_data(features, reply->data, size);
-	if (n >= 0) {
-		reply->size = (uint32_t)n;
-		reply->argsz = (uint32_t)(sizeof(*reply) + reply->size);
-		server_reply(conn, request, reply, reply->argsz);
-	}
-	free(reply);
-	return n < 0 ? refuse_data(conn, "MIG_DATA_READ", size, (int)n) : 0;
+	r = read_data(conn, request, buf, size);
+	free(buf);
+	return r;
+}
+
+static int data_was_written(struct rig_conn *conn, struct front_request *request, int error)
+{
+	if (error < 0)
+		return refuse_data(conn, "MIG_DATA_WRITE", request->wire.mig_data->size, error);
+	return server_reply(conn, request, NULL, 0);
 }
 
 int server_serve_mig_data_write(struct rig_conn *conn, struct front_request *request)
 {
 	const struct server_features *features = conn->server->features;
 	const struct wire_mig_data *data = request->wire.mig_data;
-	int r = 0;
 
 	if (!migration_writable(&features->migration))
 		return refuse_data(conn, "MIG_DATA_WRITE", data->size, -EINVAL);
-	if (data->size > 0)
-		r = features->ops->write_data(features->opaque, data->data, data->size);
-	if (r < 0)
-		return refuse_data(conn, "MIG_DATA_WRITE", data->size, r);
-	return server_reply(conn, request, NULL, 0);
+	if (data->size == 0)
+		return server_reply(conn, request, NULL, 0);
+	server_calling_data(conn, request, (void *)data->data, data->size, data_was_written);
+	return server_called(conn,
+			     features->ops->write_data(features->opaque, data->data, data->size));
 }
 
 /* --- the log of dirty pages --- */

@@ -69,7 +69,7 @@ typedef int server_function(struct rig_conn *conn, struct front_request *request
 /*
  * What waits while the device has not answered a callback; bits of rig_conn.blocked.
  * ALL: it goes quiet, or resets
- * MIGRATION: a transition
+ * MIGRATION: a transition, data of the state
  * IRQS: a change of interrupts
  */
 #define SERVER_BLOCK_ALL       (1u << 0)
@@ -81,8 +81,9 @@ typedef int server_function(struct rig_conn *conn, struct front_request *request
  * @conn:   NULL: none
  * @blocks: SERVER_BLOCK_..., if it is deferred
  * @then:   NULL: answered by whoever calls rig_request_done()
- * @data, @len: of an access: the bytes it writes; NULL: it reads so many. While @then runs it is
- *          still that of the callback which was answered
+ * @data, @len: of one that moves bytes: those that it writes; NULL: it reads so many. While @then
+ *          runs it is still that of the callback which was answered, of a read with what was read
+ * @may_be_short: a deferred read need not read all
  * @deferred: rig_server_defer() was called
  */
 struct server_callback {
@@ -92,6 +93,7 @@ struct server_callback {
 	server_step *then;
 	void *data;
 	size_t len;
+	bool may_be_short;
 	struct rig_request *deferred;
 };
 
@@ -307,6 +309,14 @@ int server_called(struct rig_conn *conn, int r);
 void server_calling_access(struct rig_conn *conn, struct front_request *request, void *data,
 			   size_t len, server_step *then);
 int server_called_access(struct rig_server *server, int r);
+
+/**
+ * server_calling_data() - the same for data of a migration's state, which server_called() ends
+ *
+ * A read that is not deferred puts what it read into server->callback first.
+ */
+void server_calling_data(struct rig_conn *conn, struct front_request *request, void *data,
+			 size_t len, server_step *then);
 
 /**
  * server_quiesce() - go on with @then when the device is quiet

@@ -7,7 +7,7 @@
  *
  *	not answered			what waits for it
  *	the device goes quiet, resets	everything
- *	a transition			what concerns migration: features, data of the state, resets
+ *	a transition, data of the state	what concerns migration: features, data of the state, resets
  *	a change of interrupts		the next ones
  *	an unmap of pinned memory	a map that overlaps it (so it need not fail), or, if all is
  *					unmapped, any; and the maps and unmaps behind that

@@ -254,18 +254,45 @@ static int transition(void *opaque, enum rig_migration_state from, enum rig_migr
 	return answer(d, &delay, r, NULL);
 }
 
+/* As answer(), for n bytes that were read. */
+static ssize_t answer_data(struct test_device *d, const struct delay *delay, const void *data,
+			   ssize_t n)
+{
+	struct rig_request *request;
+	size_t len;
+	int r;
+
+	if (!delay->late || n < 0)
+		return n;
+	request = rig_server_defer(d->server);
+	if (!request)
+		return -ENOMEM;
+	memcpy(rig_request_data(request, &len), data, (size_t)n);
+	r = rig_request_set_len(request, (size_t)n);
+	late_answer(&d->late, request, delay->ms, delay->error ? delay->error : r);
+	return RIG_DEFERRED;
+}
+
 static ssize_t read_data(void *opaque, void *buf, size_t size)
 {
-	int r = fails(opaque, RIG_TEST_KIND_DATA);
+	struct test_device *d = opaque;
+	struct delay delay = delay_of(d, RIG_TEST_KIND_DATA);
+	ssize_t n = fails(d, RIG_TEST_KIND_DATA);
 
-	return r < 0 ? r : migration_read(opaque, buf, size);
+	if (n == 0 && !delay.error)
+		n = migration_read(d, buf, size);
+	return answer_data(d, &delay, buf, n);
 }
 
 static int write_data(void *opaque, const void *buf, size_t size)
 {
-	int r = fails(opaque, RIG_TEST_KIND_DATA);
+	struct test_device *d = opaque;
+	struct delay delay = delay_of(d, RIG_TEST_KIND_DATA);
+	int r = fails(d, RIG_TEST_KIND_DATA);
 
-	return r < 0 ? r : migration_write(opaque, buf, size);
+	if (r == 0 && !delay.error)
+		r = migration_write(d, buf, size);
+	return answer(d, &delay, r, NULL);
 }
 
 /*

@@ -53,15 +53,15 @@
  * answer only: effects happen at once, unless DEFER_ERRNO refuses the request (interrupts change
  * nevertheless).
  *
- *   0x040 DEFER_KINDS    RW requests of these kinds (but migration data) are deferred from now on
+ *   0x040 DEFER_KINDS    RW requests of these kinds are deferred from now on
  *   0x044 DEFER_MS       RW answer them after so many ms; 0: when RELEASE is written (resets and
  *                           quiescing, behind which nobody may be able to write it: after 1000
  *                           ms). At most 60000
  *   0x048 DEFER_ERRNO    RW answer them with this errno; 0: success
  *   0x04c RELEASE        RW write n: answer the n oldest of those that wait for RELEASE; reads as
  *                           how many wait. Resets and a lost client release all (a lost client
- *                           not a transition or a change of interrupts: the loss itself waits for
- *                           those, so defer them with DEFER_MS)
+ *                           not a transition, migration data or a change of interrupts: the loss
+ *                           itself waits for those, so defer them with DEFER_MS)
  *   0x050 FAIL_KINDS     RW the next request of one of these kinds fails, which clears FAIL_KINDS;
  *   0x054 FAIL_ERRNO     RW ... with this errno. FAIL goes before DEFER. 0 counts as EIO
  *   0x058 HANG_UP        WO 1: the connection ends after this access was answered; 2: the process

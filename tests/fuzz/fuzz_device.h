@@ -24,6 +24,7 @@ enum device_whim {
 	USE_MEMORY = 16, /* in the callback of a write, where that says */
 	FAIL = 32,
 	DEFER_IRQS = 64,
+	DEFER_DATA = 128,
 };
 
 /** struct device_fds - the same for every device of the process */

@@ -801,7 +801,7 @@ size_t fuzz_seed(unsigned int i, uint8_t *buf, size_t max)
 		0,
 		DEFER_ACCESS,
 		USE_MEMORY,
-		DEFER_QUIESCE | DEFER_RESET | DEFER_TRANSITION | DEFER_IRQS,
+		DEFER_QUIESCE | DEFER_RESET | DEFER_TRANSITION | DEFER_IRQS | DEFER_DATA,
 	};
 	static void (*const parts[])(struct seed * s) = {
 		seed_infos, seed_accesses, seed_irqs, seed_memory, seed_migration,

@@ -487,6 +487,69 @@ class Deferred(MigrationTestCase):
         self.assertEqual(self.client.migration_state(), RUNNING)
 
 
+    def read(self, size):
+        return self.client.send(vu.MIG_DATA_READ, struct.pack("<II", 8 + size, size))
+
+    def test_093_stream_that_comes_late_in_pieces(self):
+        self.client.set_local(0, b"state" * 1000)
+        self.client.set_migration_state(STOP_COPY)
+        stream = self.read_all(self.client)
+        self.client.set_migration_state(RUNNING)
+        self.client.set_migration_state(STOP_COPY)
+        self.client.defer(regs.KIND_DATA, 1)
+        self.assertEqual(self.read_all(self.client, 700), stream)
+        self.client.set_local(0, bytes(5000))
+        self.client.set_migration_state(RESUMING)
+        for at in range(0, len(stream), 700):
+            self.client.migration_write(stream[at:at + 700])
+        self.client.set_migration_state(RUNNING)
+        self.assertEqual(self.client.local(0, 5000), b"state" * 1000)
+
+    def test_093_others_go_on_while_data_is_due(self):
+        self.start_in(STOP_COPY)
+        self.client.defer(regs.KIND_DATA)
+        first, second = self.read(64), self.read(64)
+        self.client.until_reg(regs.REG_RELEASE, 1, "one read waits")
+        for i in range(5):
+            self.client.set(regs.REG_SCRATCH, i)
+            self.client.round_trip()
+        self.assertFalse(self.client.has_input())
+        for msg_id in first, second:
+            self.client.until_reg(regs.REG_RELEASE, 1, "one read waits")
+            self.client.release(1)
+            self.assertFalse(self.client.receive_reply(vu.MIG_DATA_READ, msg_id).is_error)
+
+    def test_093_late_errors_of_data(self):
+        self.start_in(STOP_COPY)
+        self.client.defer(regs.KIND_DATA, 1, errno.ENOSPC)
+        self.assertEqual(self.client.receive_reply(vu.MIG_DATA_READ, self.read(64)).error, errno.ENOSPC)
+        self.start_in(RESUMING)
+        self.client.defer(regs.KIND_DATA, 1, errno.EIO)
+        self.assertEqual(self.client.refused(vu.MIG_DATA_WRITE, struct.pack("<II", 72, 64) + bytes(64)), errno.EIO)
+        self.assertEqual(self.client.migration_state(), RESUMING)
+
+    def test_093_data_that_makes_no_sense_behind_data_that_is_due(self):
+        self.start_in(STOP_COPY)
+        self.client.defer(regs.KIND_DATA)
+        first = self.read(64)
+        wrong = self.client.send(vu.MIG_DATA_WRITE, struct.pack("<II", 72, 64) + bytes(64))
+        self.client.until_reg(regs.REG_RELEASE, 1, "one read waits")
+        self.client.release(1)
+        self.assertFalse(self.client.receive_reply(vu.MIG_DATA_READ, first).is_error)
+        self.assertEqual(self.client.receive_reply(vu.MIG_DATA_WRITE, wrong).error, errno.EINVAL)
+
+    def test_101_client_is_gone_while_data_is_due(self):
+        self.start_in(STOP_COPY)
+        self.client.defer(regs.KIND_DATA, 20)
+        for _ in range(3):
+            self.read(64)
+        self.client.wait_consumed()
+        self.reconnect()
+        self.assertEqual(self.client.migration_state(), STOP_COPY)
+        self.client.defer(0)
+        self.client.reset()
+
+
 class DeferredOnOneThread(Deferred):
     arguments = ("--one-thread",)
 

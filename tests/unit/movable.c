@@ -186,16 +186,56 @@ void movable_go_on(struct movable *m, int error)
 	rig_request_done(request, error);
 }
 
-static ssize_t read_data(void *opaque, void *buf, size_t size)
+static size_t give(struct movable *m, void *buf, size_t size)
 {
-	struct movable *m = opaque;
 	size_t left = m->stream_len - m->stream_at;
 	size_t n = size < left ? size : left;
 
-	assert_true(size > 0);
 	memcpy(buf, m->stream + m->stream_at, n);
 	m->stream_at += n;
-	return (ssize_t)(n + m->bytes_more);
+	return n;
+}
+
+static int take(struct movable *m, const void *buf, size_t size)
+{
+	if (size > sizeof(m->stream) - m->stream_len)
+		return -EFBIG;
+	memcpy(m->stream + m->stream_len, buf, size);
+	m->stream_len += size;
+	return 0;
+}
+
+static int defer_data(struct movable *m, bool reads)
+{
+	assert_null(m->deferred);
+	m->deferred = rig_server_defer(m->server);
+	assert_non_null(m->deferred);
+	m->reads = reads;
+	return RIG_DEFERRED;
+}
+
+void movable_move_data(struct movable *m, int error)
+{
+	struct rig_request *request = m->deferred;
+	size_t len;
+	void *bytes;
+
+	assert_non_null(request);
+	m->deferred = NULL;
+	bytes = rig_request_data(request, &len);
+	if (error == 0 && m->reads)
+		error = rig_request_set_len(request, give(m, bytes, len));
+	else if (error == 0)
+		error = take(m, bytes, len);
+	rig_request_done(request, error);
+}
+
+static ssize_t read_data(void *opaque, void *buf, size_t size)
+{
+	struct movable *m = opaque;
+
+	assert_true(size > 0);
+	return m->defers_data ? defer_data(m, true) : (ssize_t)(give(m, buf, size) + m->bytes_more);
 }
 
 static int write_data(void *opaque, const void *buf, size_t size)
@@ -203,11 +243,7 @@ static int write_data(void *opaque, const void *buf, size_t size)
 	struct movable *m = opaque;
 
 	assert_true(size > 0);
-	if (size > sizeof(m->stream) - m->stream_len)
-		return -EFBIG;
-	memcpy(m->stream + m->stream_len, buf, size);
-	m->stream_len += size;
-	return 0;
+	return m->defers_data ? defer_data(m, false) : take(m, buf, size);
 }
 
 /* --- life --- */

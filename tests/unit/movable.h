@@ -25,6 +25,7 @@
  *	Z reset
  * @fail_to, @fail_error: the arc to this state fails
  * @defer_to: the arc to this state is answered with movable_go_on(); from @deferred_from
+ * @defers_data: data is read and written by movable_move_data()
  * @bytes_more: that read_data() says it gave, above what it did
  */
 struct movable {
@@ -38,6 +39,7 @@ struct movable {
 	int fail_error;
 	enum rig_migration_state defer_to, deferred_from;
 	struct rig_request *deferred;
+	bool defers_data, reads; /* reads: of the deferred one */
 	size_t bytes_more;
 	int quiet; /* what quiesce() returns; RIG_DEFERRED as above */
 	unsigned int quiesced, gone;
@@ -53,6 +55,9 @@ void movable_free(struct movable *m);
 
 /** movable_go_on() - the deferred arc is done. @error: or failed */
 void movable_go_on(struct movable *m, int error);
+
+/** movable_move_data() - the deferred data is read or written. @error: or failed */
+void movable_move_data(struct movable *m, int error);
 
 /** movable_quiet() - the deferred quiesce() is over */
 void movable_quiet(struct movable *m, int error);
