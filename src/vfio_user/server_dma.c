@@ -49,6 +49,14 @@ static int refuse_map(struct rig_conn *conn, const struct wire_dma_map *m, int e
 			     (unsigned long long)m->address, (unsigned long long)m->size, m->flags);
 }
 
+void server_forget_untold(struct rig_conn *conn)
+{
+	if (conn->untold.size > 0)
+		(void)dma_map_remove_begin(conn->server->dma, conn->untold.address,
+					   conn->untold.size);
+	conn->untold.size = 0;
+}
+
 /* It is there already, though neither device nor guest know: so this cannot fail. */
 static int map_quiet(struct rig_conn *conn, struct front_request *request, int error)
 {
@@ -56,9 +64,10 @@ static int map_quiet(struct rig_conn *conn, struct front_request *request, int e
 	const struct rig_device *device = &conn->server->device;
 
 	if (error < 0) {
-		(void)dma_map_remove_begin(conn->server->dma, m->address, m->size);
+		server_forget_untold(conn);
 		return refuse_map(conn, m, error);
 	}
+	conn->untold.size = 0;
 	if (device->ops->dma_mapped)
 		device->ops->dma_mapped(device->opaque, m->address, m->size);
 	return server_reply(conn, request, NULL, 0);
@@ -76,6 +85,9 @@ int server_serve_dma_map(struct rig_conn *conn, struct front_request *request)
 	r = dma_map_add(conn->server->dma, m->address, m->size, m->flags, m->offset, fd);
 	if (r < 0)
 		return refuse_map(conn, m, r);
+	/* One at a time: everything waits until the device is quiet. */
+	conn->untold.address = m->address;
+	conn->untold.size = m->size;
 	return server_quiesce(conn, request, map_quiet);
 }
 

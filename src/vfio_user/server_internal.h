@@ -174,6 +174,7 @@ enum conn_state {
  * @blocked:  SERVER_BLOCK_...
  * @held:     struct front_request that wait, oldest first, linked by user
  * @removals: likewise: unmaps that wait for somebody to let go of the memory
+ * @untold: what is mapped, and the device was not told of, as it is not quiet yet; size 0: nothing
  * @dispatching: this one; who does looks at the events afterwards anyway
  */
 struct rig_conn {
@@ -191,6 +192,9 @@ struct rig_conn {
 	uint32_t blocked;
 	void *held;
 	void *removals;
+	struct {
+		uint64_t address, size;
+	} untold;
 	bool dispatching;
 	void (*wants_changed)(void *opaque);
 	void *wants_changed_opaque;
@@ -338,6 +342,9 @@ server_function server_serve_dma_unmap;
 
 /** server_tell_unmapping() - everything that is mapped is about to go */
 void server_tell_unmapping(struct rig_server *server);
+
+/** server_forget_untold() - the map that waits for the device to be quiet does not come to pass */
+void server_forget_untold(struct rig_conn *conn);
 
 /** server_reap() - finish what waited for somebody to let go of memory. No-op if nothing did */
 void server_reap(struct rig_server *server);

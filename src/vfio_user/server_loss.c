@@ -78,8 +78,10 @@ void server_loss_go_on(struct rig_server *server)
 
 void server_loss_force(struct rig_server *server)
 {
-	if (server->loss == LOSS_BUSY || server->loss == LOSS_QUIESCING)
+	if (server->loss == LOSS_BUSY || server->loss == LOSS_QUIESCING) {
+		server_forget_untold(server->client);
 		loss_quiet(server->client, NULL, 0);
+	}
 	if (server->loss == LOSS_PINNED)
 		client_gone(server);
 }

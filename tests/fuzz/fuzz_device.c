@@ -68,9 +68,6 @@ static void dma_unmapping(void *opaque, uint64_t address, uint64_t size)
 {
 	struct device *d = opaque;
 
-	/* With its server a map goes that waited for it to be quiet, and that it was not told of. */
-	if (d->going && d->unmapped == d->mapped)
-		return;
 	d->unmapped++;
 	MUST(d->unmapped <= d->mapped);
 }

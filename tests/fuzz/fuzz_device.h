@@ -37,7 +37,6 @@ struct device_fds {
 struct device {
 	struct rig_server *server;
 	uint8_t whims;
-	bool going; /* rig_server_free() is running */
 	struct rig_request *deferred[DEVICE_MAX];
 	size_t n_deferred;
 	struct rig_dma_seg pins[DEVICE_MAX];

@@ -580,7 +580,6 @@ static void end(struct fuzz *f)
 {
 	device_answer(&f->device, 0, 0);
 	device_unpin(&f->device);
-	f->device.going = true;
 	rig_server_free(f->device.server);
 	MUST(f->device.connected == f->device.disconnected);
 	MUST(f->device.mapped == f->device.unmapped);

@@ -371,6 +371,36 @@ static void answers_after_the_server_is_gone_go_nowhere(void **state)
 	device_answer(&f->device, 0);
 }
 
+static void a_map_that_waits_when_its_server_goes_is_not_told_of(void **state)
+{
+	struct fixture *f = *state;
+	const struct wire_dma_map m = { sizeof(m), RIG_DMA_READ, 0, 4 * PAGE, PAGE };
+
+	assert_int_equal(map(&f->client, 0, PAGE, RIG_DMA_READ, f->memory), 0);
+	f->device.defers_quiesce = true;
+	send_numbered(&f->client, 1, WIRE_DMA_MAP, &m, sizeof(m));
+	pump(&f->client);
+	rig_server_free(f->server);
+	f->server = NULL;
+	assert_string_equal(f->device.trace, "cqmqud"); /* the first one's */
+	device_answer(&f->device, 0);
+}
+
+static void a_map_that_waits_when_its_client_goes_is_told_of_both_ways(void **state)
+{
+	struct fixture *f = *state;
+	const struct wire_dma_map m = { sizeof(m), RIG_DMA_READ, 0, 4 * PAGE, PAGE };
+
+	f->device.defers_quiesce = true;
+	send_numbered(&f->client, 1, WIRE_DMA_MAP, &m, sizeof(m));
+	pump(&f->client);
+	client_hang_up(&f->client);
+	f->device.defers_quiesce = false;
+	device_answer(&f->device, 0);
+	pump(&f->client);
+	assert_string_equal(f->device.trace, "cqmqud");
+}
+
 static void an_answer_after_rig_conn_free_is_done_with(void **state)
 {
 	struct fixture *f = *state;
@@ -488,6 +518,8 @@ int main(void)
 		test(a_reset_that_its_client_does_not_live_to_see_ends_first),
 		test(an_answer_after_the_client_is_gone_goes_nowhere),
 		test(answers_after_the_server_is_gone_go_nowhere),
+		test(a_map_that_waits_when_its_server_goes_is_not_told_of),
+		test(a_map_that_waits_when_its_client_goes_is_told_of_both_ways),
 		test(an_answer_after_rig_conn_free_is_done_with),
 		test(s104_requests_that_nobody_answers_are_bounded),
 		test(s104_a_client_that_never_reads_stops_being_read),
