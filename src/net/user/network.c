@@ -104,7 +104,7 @@ static int user_fill(struct user_network *user)
 	if (r < 0)
 		return r;
 	switch_tick(user->eth_switch, uv_now(user->loop));
-	return uplink_new(user->loop, config, user->eth_switch, &user->uplink);
+	return uplink_new(user->loop, config, user->eth_switch, NULL, NULL, &user->uplink);
 }
 
 int user_network_new(uv_loop_t *loop, const struct network_config *config, struct network **ret,

@@ -2,8 +2,8 @@
 /*
  * uplink.c - the way out of a user network: libslirp on a port of the switch
  *
- *   switch --- ready, peek ---> uplink_filter ---> slirp_input()
- *   switch <-- channel_send --- uplink_reply <---- send_packet callback
+ *   switch --- ready, peek ---> services ---> uplink_filter ---> slirp_input()
+ *   switch <-- channel_send --- uplink_reply <--- services <---- send_packet callback
  *
  * libslirp turns guests' packets into sockets of this process: NAT without privileges. It also is
  * the DHCP server, the DNS forwarder and the IPv6 router. Who has which address: struct
@@ -45,6 +45,8 @@
 
 struct uplink {
 	Slirp *slirp;
+	const struct uplink_services *services;
+	void *opaque; /* for services */
 	struct slirp_poll *poll;
 	struct channel *channel;
 	uv_loop_t *loop;
@@ -66,7 +68,7 @@ struct uplink_timer {
 
 /* Towards the guests */
 
-static void switch_send(struct uplink *uplink, const void *frame, size_t len)
+void uplink_send(struct uplink *uplink, const uint8_t *frame, size_t len)
 {
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)frame, .iov_len = len };
 
@@ -83,39 +85,61 @@ static void send_dhcp(struct uplink *uplink, uint8_t *frame, size_t len)
 	}
 	if (uplink->mode == NETWORK_HOST)
 		uplink_dhcp_close(frame, len);
-	switch_send(uplink, frame, len);
+	uplink_send(uplink, frame, len);
 }
 
 static void send_advertisement(struct uplink *uplink, uint8_t *frame, size_t len)
 {
 	if (uplink->mode == NETWORK_HOST)
 		uplink_advertisement_close(frame, len);
-	switch_send(uplink, frame, len);
+	uplink_send(uplink, frame, len);
 }
 
-static ssize_t send_packet(const void *frame, size_t len, void *opaque)
+static void send_corrected(struct uplink *uplink, const uint8_t *frame, size_t len)
 {
-	struct uplink *uplink = opaque;
 	enum uplink_reply kind = uplink_reply_kind(frame, len);
 	uint8_t copy[REPLY_MAX];
 
 	if (kind == UPLINK_REPLY_OTHER || len > sizeof(copy)) {
-		switch_send(uplink, frame, len);
-		return (ssize_t)len;
+		uplink_send(uplink, frame, len);
+		return;
 	}
 	memcpy(copy, frame, len);
 	if (kind == UPLINK_REPLY_DHCP)
 		send_dhcp(uplink, copy, len);
 	else
 		send_advertisement(uplink, copy, len);
-	return (ssize_t)len;
+}
+
+static ssize_t send_packet(const void *packet, size_t packet_len, void *opaque)
+{
+	struct uplink *uplink = opaque;
+	const struct uplink_services *services = uplink->services;
+	const uint8_t *frame = packet;
+	size_t len = packet_len;
+
+	if (!services || !services->to_guest || services->to_guest(uplink->opaque, &frame, &len))
+		send_corrected(uplink, frame, len);
+	return (ssize_t)packet_len;
 }
 
 /* From the guests */
 
+static enum uplink_verdict ask_services(struct uplink *uplink, const uint8_t **frame, size_t *len)
+{
+	const struct uplink_services *services = uplink->services;
+
+	if (!services || !services->from_guest)
+		return UPLINK_PASS;
+	return services->from_guest(uplink->opaque, frame, len);
+}
+
 static void take(struct uplink *uplink, const struct frame *frame)
 {
 	const struct frame_header *header = &frame->header;
+	enum uplink_verdict verdict;
+	const uint8_t *bytes;
+	size_t len = frame->len;
 
 	/*
 	 * The switch's queues keep a frame in one piece. One that asks for offloads was not
@@ -123,8 +147,12 @@ static void take(struct uplink *uplink, const struct frame *frame)
 	 */
 	if (frame->n_iov != 1 || header->flags || header->gso_type)
 		return;
-	if (uplink_filter_passes(&uplink->filter, frame->iov->iov_base, frame->len))
-		slirp_input(uplink->slirp, frame->iov->iov_base, (int)frame->len);
+	bytes = frame->iov->iov_base;
+	verdict = ask_services(uplink, &bytes, &len);
+	if (verdict == UPLINK_PASS && !uplink_filter_passes(&uplink->filter, bytes, len))
+		return;
+	if (verdict != UPLINK_TAKEN)
+		slirp_input(uplink->slirp, bytes, (int)len);
 }
 
 /* Until empty; bounded by the queue, which nobody fills meanwhile. */
@@ -307,7 +335,7 @@ static int slirp_make(struct uplink *uplink, const struct network_config *config
 }
 
 int uplink_new(uv_loop_t *loop, const struct network_config *config, struct eth_switch *eth_switch,
-	       struct uplink **ret)
+	       const struct uplink_services *services, void *opaque, struct uplink **ret)
 {
 	struct uplink *uplink = calloc(1, sizeof(*uplink));
 	struct switch_port_config port = { .uplink = true,
@@ -319,6 +347,8 @@ int uplink_new(uv_loop_t *loop, const struct network_config *config, struct eth_
 		return -ENOMEM;
 	uplink->loop = loop;
 	uplink->mode = config->mode;
+	uplink->services = services;
+	uplink->opaque = opaque;
 	network_config_addresses(config, &uplink->addresses);
 	uplink_filter_init(&uplink->filter, config);
 	r = slirp_poll_new(loop, &uplink->poll);

@@ -13,9 +13,35 @@
 
 struct uplink;
 
-/** uplink_new() - plugs itself into the switch. Return: 0, -ENOMEM, -EIO libslirp refused */
+enum uplink_verdict {
+	UPLINK_PASS,	 /* nothing to us: on to the filter, and libslirp */
+	UPLINK_TAKEN,	 /* dealt with: nobody else sees it */
+	UPLINK_REPLACED, /* another frame goes to libslirp in its place, past the filter */
+};
+
+/**
+ * struct uplink_services - what answers at the gateway's address instead of libslirp; a member may
+ * be NULL
+ *
+ * Frames are plain and in one piece. Called from the loop; uplink_send() is fine meanwhile.
+ */
+struct uplink_services {
+	/* From a guest, any content and length. *frame and *len name the replacement. */
+	enum uplink_verdict (*from_guest)(void *opaque, const uint8_t **frame, size_t *len);
+	/* From libslirp. *frame and *len may be exchanged. Return: false: it is not sent */
+	bool (*to_guest)(void *opaque, const uint8_t **frame, size_t *len);
+};
+
+/**
+ * uplink_new() - plugs itself into the switch
+ * @services: NULL for none
+ * Return: 0, -ENOMEM, -EIO libslirp refused
+ */
 int uplink_new(uv_loop_t *loop, const struct network_config *config, struct eth_switch *eth_switch,
-	       struct uplink **ret);
+	       const struct uplink_services *services, void *opaque, struct uplink **ret);
+
+/** uplink_send() - to the guests, by the switch, as if it came from the gateway */
+void uplink_send(struct uplink *uplink, const uint8_t *frame, size_t len);
 
 /**
  * uplink_free() - also closes its handles; the loop must run once more before it is closed itself.
