@@ -10,6 +10,7 @@
  * the device is told of all that goes; nothing leaks (fds are counted, memory is for the sanitizer).
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,6 +26,7 @@
 
 #include <cmocka.h>
 
+#include "failing_alloc.h"
 #include "fds.h"
 #include <outrigger/client.h>
 #include <outrigger/server.h>
@@ -32,50 +34,6 @@
 #define PAGE	 4096u
 #define DOORBELL RIG_PCI_BAR2
 #define OTHER	 (8 * PAGE) /* guest memory that is not shared */
-
-/* Memory: built with --wrap. */
-
-static bool counting;
-static unsigned int until_failure;
-static bool failed;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-
-static bool fails(void)
-{
-	if (!counting || until_failure-- > 0)
-		return false;
-	failed = true;
-	counting = false;
-	return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-	return fails() ? NULL : __real_realloc(p, size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-	return fails() ? NULL : __real_aligned_alloc(alignment, size);
-}
 
 /* Fds: numbers from this one on cannot be had; 0: all can. */
 static rlim_t first_without;
@@ -221,10 +179,10 @@ static rig_time soon(void)
 	return rig_after_ms(10000);
 }
 
-/* Once an allocation failed whatever comes of it is fine, as long as something does. */
+/* Once something failed whatever comes of it is fine, as long as something does. */
 static void ended(int r)
 {
-	assert_true(r == 0 || (failed && r < 0 && r != -ETIMEDOUT));
+	assert_true(r == 0 || ((alloc_failed() || first_without > 0) && r < 0 && r != -ETIMEDOUT));
 }
 
 static void pump(struct device *d)
@@ -407,12 +365,12 @@ static void talk(struct fixture *f)
 
 static void session(void)
 {
-	struct fixture *f = __real_calloc(1, sizeof(*f));
+	struct fixture *f = calloc(1, sizeof(*f));
 	int before = fds_open();
 
 	f->memory = test_memfd(2 * PAGE);
 	f->event = test_eventfd();
-	counting = !failed;
+	alloc_count(true);
 	limit_fds(true);
 	if (make_server(f) == 0) {
 		talk(f);
@@ -420,7 +378,7 @@ static void session(void)
 		rig_server_free(f->device.server);
 	}
 	limit_fds(false);
-	counting = false;
+	alloc_count(false);
 	assert_null(f->device.request);
 	assert_int_equal(f->device.connected, f->device.disconnected);
 	assert_int_equal(f->device.mapped, f->device.unmapped);
@@ -435,10 +393,9 @@ static void every_allocation_fails_once(void **state)
 	unsigned int n = 0;
 
 	do {
-		failed = false;
-		until_failure = n++;
+		alloc_fail_after(n++);
 		session();
-	} while (failed);
+	} while (alloc_failed());
 	assert_true(n > 100);
 }
 
@@ -447,12 +404,10 @@ static void every_fd_is_one_too_many_once(void **state)
 	rlim_t first = (rlim_t)dup(0);
 
 	close((int)first);
-	failed = true; /* of which there is more than one here */
+	alloc_fail_after(UINT_MAX);
 	for (first_without = first + 2; first_without < first + 40; first_without++)
 		session();
 	first_without = 0;
-	failed = false;
-	until_failure = UINT32_MAX;
 	session();
 }
 

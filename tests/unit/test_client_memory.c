@@ -7,43 +7,9 @@
  * end, with 0 or an error; nothing may leak (fds are counted, memory is for the sanitizer).
  */
 #include "client_script.h"
+#include "failing_alloc.h"
 
 #define PAGE 0x1000u
-
-static _Thread_local bool counting;
-static _Thread_local unsigned int until_failure, failures;
-
-/* The linker puts these in the place of malloc(), calloc() and realloc(). */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-
-static bool fails(void)
-{
-	if (!counting || until_failure-- > 0)
-		return false;
-	failures++;
-	counting = false;
-	return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-	return fails() ? NULL : __real_realloc(p, size);
-}
 
 /* Whatever comes of it is fine, as long as something does. */
 static void ended(int r)
@@ -122,9 +88,8 @@ static bool scenario(struct script *s, unsigned int n)
 	struct rig_client *client;
 	uint8_t memory[PAGE] = { 0 };
 
-	failures = 0;
-	until_failure = n;
-	counting = true;
+	alloc_fail_after(n);
+	alloc_count(true);
 	r = rig_client_new(socket, &config, soon(), &client, NULL);
 	ended(r);
 	if (r == 0) {
@@ -132,18 +97,18 @@ static bool scenario(struct script *s, unsigned int n)
 		use_memory_and_interrupts(client, memory, fds);
 		use_regions(client);
 		rig_client_disconnect(client);
-		counting = false;
+		alloc_count(false);
 		again = script_restart(s);
-		counting = failures == 0;
+		alloc_count(true);
 		ended(rig_client_reconnect(client, again, soon()));
 		ended(rig_client_dma_unmap_all(client, soon()));
 		rig_client_free(client);
 	}
-	counting = false;
+	alloc_count(false);
 	close(fds[0]);
 	script_end(s);
 	assert_int_equal(fds_open(), s->open_before);
-	return failures > 0;
+	return alloc_failed();
 }
 
 static void every_allocation_fails_once(void **state)

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "failing_alloc.h"
 #include "link_end.h"
 
 #include <errno.h>
@@ -1201,36 +1202,7 @@ static void limits_that_cannot_be_are_refused(void **state)
 	end_free(end);
 }
 
-/* Memory: built with --wrap, so that the link's own allocations come here. */
-
-static long fail_at = -1; /* countdown; negative: never */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-
-static bool fails(void)
-{
-	return fail_at >= 0 && fail_at-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-	return fails() ? NULL : __real_realloc(p, size);
-}
+/* Memory */
 
 static void nothing_to_do(void *opaque, link_token token, const struct wire_request *request,
 			  struct link_fds *fds)
@@ -1295,12 +1267,13 @@ static bool a_short_life(void)
 
 static void every_allocation_fails_once(void **state)
 {
-	long n = 0;
+	unsigned int n = 0;
 
+	alloc_count(true);
 	do {
-		fail_at = n++;
+		alloc_fail_after(n++);
 	} while (!a_short_life());
-	fail_at = -1;
+	alloc_count(false);
 	assert_true(n > 20);
 }
 
