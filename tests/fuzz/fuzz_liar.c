@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../send_fds.h"
 #include "fuzz.h"
 #include "vfio_user/wire_feature.h"
 #include <outrigger/vfio_user.h>
@@ -331,22 +332,9 @@ static void answer(struct liar *l, const struct liar_asked *asked, struct answer
 /* Return: did some arrive? */
 static bool send_bytes(int fd, const void *bytes, size_t len, const int *fds, size_t n_fds)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(FDS * sizeof(int))];
-	} control = { 0 };
 	struct iovec iov = { (void *)bytes, len };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	if (n_fds > 0) {
-		m.msg_control = &control;
-		m.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-		control.align = (struct cmsghdr) { .cmsg_len = CMSG_LEN(n_fds * sizeof(int)),
-						   .cmsg_level = SOL_SOCKET,
-						   .cmsg_type = SCM_RIGHTS };
-		memcpy(CMSG_DATA(&control.align), fds, n_fds * sizeof(int));
-	}
-	return sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+	return send_fds(fd, &iov, 1, fds, n_fds, MSG_DONTWAIT) > 0;
 }
 
 static void bend(struct liar *l, size_t arg, struct answer *a, int *fds, size_t *ret_n_fds)

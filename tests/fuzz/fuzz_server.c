@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../send_fds.h"
 #include "fuzz_device.h"
 #include "vfio_user/wire.h"
 #include "vfio_user/wire_feature.h"
@@ -151,22 +152,9 @@ static size_t choose_fds(size_t arg, int *fds)
 
 static void send_bytes(int fd, const void *bytes, size_t len, const int *fds, size_t n_fds)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(FDS * sizeof(int))];
-	} control = { 0 };
 	struct iovec iov = { (void *)bytes, len };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	if (n_fds > 0) {
-		m.msg_control = &control;
-		m.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-		control.align = (struct cmsghdr) { .cmsg_len = CMSG_LEN(n_fds * sizeof(int)),
-						   .cmsg_level = SOL_SOCKET,
-						   .cmsg_type = SCM_RIGHTS };
-		memcpy(CMSG_DATA(&control.align), fds, n_fds * sizeof(int));
-	}
-	(void)!sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)!send_fds(fd, &iov, 1, fds, n_fds, MSG_DONTWAIT);
 }
 
 static int socket_of(const struct fuzz *f, size_t arg)

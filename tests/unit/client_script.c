@@ -6,6 +6,8 @@
 
 #include <poll.h>
 
+#include "../send_fds.h"
+
 #define DEFAULT_JSON                                                           \
 	"{\"capabilities\":{\"max_msg_fds\":8,\"max_data_xfer_size\":1048576," \
 	"\"write_multiple\":true,\"sparse_mmap_fds\":true}}"
@@ -70,33 +72,16 @@ bool script_receive(int fd, struct message *m)
 
 static bool send_bytes(int fd, const void *bytes, size_t len, const int *fds, size_t n_fds)
 {
-	union {
-		char bytes[CMSG_SPACE(SCRIPT_FDS * sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
 	struct iovec iov = { (void *)bytes, len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 
-	if (n_fds > 0) {
-		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-		*CMSG_FIRSTHDR(&msg) = (struct cmsghdr) {
-			.cmsg_len = CMSG_LEN(n_fds * sizeof(int)),
-			.cmsg_level = SOL_SOCKET,
-			.cmsg_type = SCM_RIGHTS,
-		};
-		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), fds, n_fds * sizeof(int));
-	}
-	while (len > 0) {
-		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
+	while (iov.iov_len > 0) {
+		n = send_fds(fd, &iov, 1, fds, n_fds, 0);
 		if (n <= 0)
 			return false;
 		iov.iov_base = (char *)iov.iov_base + n;
 		iov.iov_len -= (size_t)n;
-		len -= (size_t)n;
-		msg.msg_control = NULL;
-		msg.msg_controllen = 0;
+		n_fds = 0;
 	}
 	return true;
 }
@@ -119,6 +104,16 @@ bool script_send(struct script *s, int fd, const struct message *m)
 	return true;
 }
 static_assert(offsetof(struct message, payload) == sizeof(struct wire_header), "sent as one");
+
+struct message *dma_read_message(uint16_t id, uint64_t address, uint64_t count)
+{
+	const struct wire_dma_io io = { address, count };
+	struct message *m = calloc(1, sizeof(*m));
+
+	m->header = (struct wire_header) { .id = id, .command = WIRE_DMA_READ };
+	set_payload(m, &io, sizeof(io));
+	return m;
+}
 
 void script_ask(struct script *s, int fd, struct message *m)
 {

@@ -118,6 +118,9 @@ bool script_receive(int fd, struct message *m);
 /** script_send() - whole, or byte by byte; with m->fds */
 bool script_send(struct script *s, int fd, const struct message *m);
 
+/** dma_read_message() - a DMA_READ of the server's. Return: the caller's, to be freed */
+struct message *dma_read_message(uint16_t id, uint64_t address, uint64_t count);
+
 /** script_ask() - a command of the server's on this socket, and its reply (in m) */
 void script_ask(struct script *s, int fd, struct message *m);
 

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "../send_fds.h"
+
 const char qemu_json[200] =
 	"{\"capabilities\": {\"max_msg_fds\": 16, \"max_data_xfer_size\": 1048576, "
 	"\"migration\": {\"pgsize\": 4096, \"max_bitmap_size\": 268435456}, \"pgsizes\": 4096, "
@@ -270,22 +272,9 @@ void client_hang_up(struct client *c)
 
 void send_bytes(struct client *c, const void *bytes, size_t len, const int *fds, size_t n_fds)
 {
-	char control[CMSG_SPACE(32 * sizeof(int))] = { 0 };
 	struct iovec iov = { (void *)bytes, len };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	if (n_fds > 0) {
-		struct cmsghdr *cmsg;
-
-		m.msg_control = control;
-		m.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-		cmsg = CMSG_FIRSTHDR(&m);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
-		memcpy(CMSG_DATA(cmsg), fds, n_fds * sizeof(int));
-	}
-	assert_int_equal(sendmsg(c->fd, &m, MSG_NOSIGNAL), len);
+	assert_int_equal(send_fds(c->fd, &iov, 1, fds, n_fds, 0), len);
 }
 
 struct message message(uint16_t command, uint32_t flags, const void *payload, size_t len)

@@ -303,15 +303,13 @@ static void s121_twin_socket_carries_the_servers_commands_and_their_replies(void
 	/* One fd more than there should be: closed. */
 	struct twin twin = { TWIN_JSON("0"), TWIN_STREAM, 2 };
 	struct script *s = *state;
-	struct message *m = calloc(1, sizeof(*m));
+	struct message *m = dma_read_message(7, 0x1000, 16);
 	struct rig_client_version version;
 	struct rig_client *client;
 
 	assert_int_equal(connect_with_twin(s, &twin, &client), 0);
 	rig_client_version(client, &version);
 	assert_true(version.twin_socket);
-	m->header = (struct wire_header) { 7, WIRE_DMA_READ, 32, WIRE_TYPE_COMMAND, 0 };
-	memcpy(m->payload, &(uint64_t[]) { 0x1000, 16 }, 16);
 	assert_true(script_send(s, s->twin, m));
 	/* Nobody mapped anything: refused, by the same way. */
 	for (struct pollfd p = { s->twin, POLLIN, 0 }; poll(&p, 1, 0) == 0;)

@@ -824,9 +824,7 @@ static enum verdict ask_and_hang_up(struct script *s, const struct message *requ
 
 	if (request->header.command != WIRE_DEVICE_RESET)
 		return SEND;
-	m = calloc(1, sizeof(*m));
-	m->header = (struct wire_header) { 1, WIRE_DMA_READ, 32, 0, 0 };
-	memcpy(m->payload, &(uint64_t[]) { PAGE, 8 }, 16);
+	m = dma_read_message(1, PAGE, 8);
 	script_send(s, s->fd, m);
 	free(m);
 	return SEND;

@@ -237,9 +237,7 @@ static enum verdict command_in_between(struct script *s, const struct message *r
 
 	if (request->header.command == WIRE_VERSION)
 		return SEND;
-	m = calloc(1, sizeof(*m));
-	m->header = (struct wire_header) { request->header.id, WIRE_DMA_READ, 32, 0, 0 };
-	memcpy(m->payload, &(uint64_t[]) { 0x1000, 4 }, 16);
+	m = dma_read_message(request->header.id, 0x1000, 4);
 	script_ask(s, s->fd, m);
 	/* Its reply came before ours went, on this socket, and is not one of ours. */
 	assert_int_equal(m->header.id, request->header.id);

@@ -72,9 +72,7 @@ static enum verdict read_memory_at_reset(struct script *s, const struct message 
 
 	if (request->header.command != WIRE_DEVICE_RESET)
 		return SEND;
-	m = calloc(1, sizeof(*m));
-	m->header = (struct wire_header) { 1, WIRE_DMA_READ, 32, 0, 0 };
-	memcpy(m->payload, &(uint64_t[]) { PAGE, 64 }, 16);
+	m = dma_read_message(1, PAGE, 64);
 	script_ask(s, s->fd, m);
 	free(m);
 	return SEND;

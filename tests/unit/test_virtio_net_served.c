@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "../send_fds.h"
 #include "fds.h"
 #include "guest.h"
 #include "vfio_user/wire.h"
@@ -125,24 +126,8 @@ static void send_message(struct served *s, uint16_t command, uint32_t flags, con
 				      .flags = flags,
 				      .size = (uint32_t)(sizeof(header) + len) };
 	struct iovec iov[2] = { { &header, sizeof(header) }, { (void *)payload, len } };
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(VECTORS * sizeof(int))];
-	} control = { .bytes = { 0 } };
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
 
-	if (n_fds > 0) {
-		struct cmsghdr *cmsg;
-
-		m.msg_control = &control;
-		m.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-		cmsg = CMSG_FIRSTHDR(&m);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
-		memcpy(CMSG_DATA(cmsg), fds, n_fds * sizeof(int));
-	}
-	assert_int_equal(sendmsg(s->fd, &m, MSG_NOSIGNAL), header.size);
+	assert_int_equal(send_fds(s->fd, iov, 2, fds, n_fds, 0), header.size);
 	pump(s);
 }
 
