@@ -14,7 +14,8 @@
  *	client_map.c	     regions mapped into this process
  *	client_io.c	     regions read and written by messages
  *	client_reset.c	     reset
- *	client_irqs.c	     interrupts
+ *	client_irqs*.c	     interrupts
+ *	client_irq_records.c which eventfds the server has for them
  *	client_dma*.c	     which guest memory the device may use
  *	client_serve.c	     the server's DMA messages
  *	client_feature.c     features
@@ -24,7 +25,7 @@
  * Locks. client->lock covers what struct rig_client says; client->dma.lock and client->error.lock
  * theirs. None is held around another, a call into a front, a callback or anything that sleeps.
  * op->lock is held around front_start() and front_cancel(), and around op_kind.next, which may take
- * client->lock; op_kind.accept runs with the front's lock held, and takes none.
+ * client->lock; so may op_kind.accept, which runs with the front's lock held, and takes no other.
  *
  * Fork: no lock may be touched in the child, as its holder may not exist there. So each public
  * function asks client_forked() first, or begins with op_run() or op_submit(), which do.
@@ -84,6 +85,7 @@ struct client_error {
 	char text[320];
 };
 
+struct irqs_op;
 struct region_map;
 struct known_region;
 
@@ -106,7 +108,8 @@ struct rig_client {
 	struct known_region **regions; /* device.num_regions; NULL: not asked yet */
 	struct region_map *region_maps;
 	bool memory_lost;
-	void *irqs;  /* of struct irq_record, tsearch() */
+	void *irqs; /* of struct irq_record, tsearch() */
+	struct irqs_op *irqs_flying;
 	void *calls; /* asynchronous operations by their rig_call, tsearch() */
 	rig_call last_call;
 

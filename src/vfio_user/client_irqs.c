@@ -5,14 +5,19 @@
  * A message attaches eventfds or detaches them, never both, and carries no more than the server takes.
  * So what the caller wants at once becomes a row of messages. Each that the server did is recorded,
  * with duplicates of the eventfds that interrupts come by, for a reconnect.
+ *
+ * Several threads may be at it. What counts is the order on the wire, which replies need not keep: a
+ * record knows the message that it came from, and gives way to later ones only. What a later message
+ * detached is struck out of earlier ones that are still in flight, of which client->irqs_flying is
+ * the list. Recorded is with the reply, not when its caller comes to it: a reconnect may be faster.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <search.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "vfio_user/client_internal.h"
+#include "vfio_user/client_irq_records.h"
 
 #define DATA_BITS   (RIG_SET_IRQS_DATA_NONE | RIG_SET_IRQS_DATA_BOOL | RIG_SET_IRQS_DATA_EVENTFD)
 #define ACTION_BITS (RIG_SET_IRQS_MASK | RIG_SET_IRQS_UNMASK | RIG_SET_IRQS_TRIGGER)
@@ -20,121 +25,108 @@
 /* Bools in a message: what a server takes besides the data of regions is not told. */
 #define BOOLS_MAX   8192u
 
-/** struct irq_record - an eventfd that the server has; fd is a duplicate of ours */
-struct irq_record {
-	uint32_t index;
-	uint32_t vector;
-	int fd;
+/**
+ * struct irqs_op
+ * @flags, @index, @start, @left: what is not asked for yet
+ * @fds:     duplicates, from start on; -1: detach. NULL: detach all
+ * @struck:  of each of fds: a later message detached it
+ * @bools:   from start on
+ * @owned:   what fds or bools were copied to; n_owned fds in it are to be closed
+ * @max_fds: that the server takes with one message
+ * @part:    the message in flight, and of it: part_fds (NULL: it attaches nothing), part_struck
+ * @old:     records that were replaced
+ *
+ * Of one that is in client->irqs_flying, part... and struck are covered by client->lock.
+ */
+struct irqs_op {
+	struct op op;
+	struct irqs_op *next_flying;
+	uint32_t flags, index, start, left;
+	int *fds;
+	bool *struck;
+	const uint8_t *bools;
+	void *owned;
+	uint32_t n_owned;
+	uint32_t max_fds;
+	bool any;
+	int *part_fds;
+	bool *part_struck;
+	struct irq_record *old;
+	struct wire_irq_set part; /* the last: it has no end of its own */
 };
 
-static int compare_index(const void *a, const void *b)
+/* Interrupts come by these; other actions are not for a reconnect. */
+static bool is_recorded(const struct irqs_op *self)
 {
-	const struct irq_record *left = a, *right = b;
-
-	return (left->index > right->index) - (left->index < right->index);
+	return self->flags & RIG_SET_IRQS_TRIGGER;
 }
 
-static int compare_vectors(const void *a, const void *b)
-{
-	const struct irq_record *left = a, *right = b;
-	int by_index = compare_index(a, b);
-
-	return by_index ? by_index
-			: (left->vector > right->vector) - (left->vector < right->vector);
-}
-
-static void record_free(void *opaque)
-{
-	struct irq_record *record = opaque;
-
-	close(record->fd);
-	free(record);
-}
-
-/* The three that change the records are called with client->lock held. */
-
-static void forget_vector(struct rig_client *client, uint32_t index, uint32_t vector)
-{
-	const struct irq_record key = { index, vector, -1 };
-	struct irq_record **node = tfind(&key, &client->irqs, compare_vectors);
-	struct irq_record *record = node ? *node : NULL;
-
-	if (!record)
-		return;
-	tdelete(record, &client->irqs, compare_vectors);
-	record_free(record);
-}
-
-static void forget_index(struct rig_client *client, uint32_t index)
-{
-	const struct irq_record key = { .index = index };
-	struct irq_record **node;
-
-	while ((node = tfind(&key, &client->irqs, compare_index)) != NULL)
-		forget_vector(client, index, (*node)->vector);
-}
-
-/* fd is the record's if this returns 0. */
-static int record_vector(struct rig_client *client, uint32_t index, uint32_t vector, int fd)
+/* The server has the fd: it is the record's, or the old records'. client->lock is held. */
+static int record_fd(struct irqs_op *self, uint32_t i)
 {
 	struct irq_record *record = malloc(sizeof(*record));
 
 	if (!record)
 		return -ENOMEM;
-	forget_vector(client, index, vector);
-	*record = (struct irq_record) { index, vector, fd };
-	if (tsearch(record, &client->irqs, compare_vectors))
-		return 0;
-	free(record);
-	return -ENOMEM;
+	*record = (struct irq_record) { .order = self->op.call.order,
+					.index = self->part.index,
+					.vector = self->part.start + i,
+					.fd = self->part_fds[i] };
+	self->part_fds[i] = -1;
+	return irq_records_attach(&self->op.client->irqs, record, &self->old);
 }
 
-/**
- * struct irqs_op
- * @flags, @index, @start, @left: what is not asked for yet
- * @fds:     duplicates, from start on; -1: detach, or the record's by now. NULL: detach all
- * @bools:   from start on
- * @owned:   what fds or bools were copied to; n_owned fds in it are to be closed
- * @max_fds: that the server takes with one message
- * @restore: everything is recorded already
- */
-struct irqs_op {
-	struct op op;
-	uint32_t flags, index, start, left;
-	int *fds;
-	const uint8_t *bools;
-	void *owned;
-	uint32_t n_owned;
-	uint32_t max_fds;
-	bool any, restore;
-	struct wire_irq_set part;
-};
+/* Detached, after what self asked for before: self may not record it any more. */
+static void strike(struct irqs_op *self, uint32_t start, uint32_t count)
+{
+	for (uint32_t i = 0; self->part_fds && i < self->part.count; i++) {
+		const uint32_t vector = self->part.start + i;
+
+		if (vector >= start && vector - start < count)
+			self->part_struck[i] = true;
+	}
+}
+
+/* client->lock is held, and the front's, with which a message gets its place in the order. */
+static void record_detached(struct irqs_op *self, uint32_t start, uint32_t count)
+{
+	struct rig_client *client = self->op.client;
+	const uint64_t order = self->op.call.order;
+
+	irq_records_detach(&client->irqs, self->index, start, count, order, &self->old);
+	for (struct irqs_op *other = client->irqs_flying; other; other = other->next_flying)
+		if (other->op.session == self->op.session && other->index == self->index &&
+		    other->op.call.order < order)
+			strike(other, start, count);
+}
 
 /* The server did the part: remember. */
 static int record_part(struct irqs_op *self)
 {
-	struct rig_client *client = self->op.client;
 	const struct wire_irq_set *part = &self->part;
-	int *fds = self->fds ? self->fds - part->count : NULL;
 	int r = 0;
 
-	if (self->restore || !(part->flags & RIG_SET_IRQS_TRIGGER))
-		return 0;
-	pthread_mutex_lock(&client->lock);
 	if (part->count == 0)
-		forget_index(client, part->index);
-	for (uint32_t i = 0; i < part->count && (part->flags & RIG_SET_IRQS_DATA_EVENTFD); i++) {
-		if (!fds || fds[i] < 0) {
-			forget_vector(client, part->index, part->start + i);
-			continue;
-		}
-		r = record_vector(client, part->index, part->start + i, fds[i]);
-		if (r < 0)
-			break;
-		fds[i] = -1;
-	}
-	pthread_mutex_unlock(&client->lock);
+		record_detached(self, 0, UINT32_MAX);
+	else if ((part->flags & RIG_SET_IRQS_DATA_EVENTFD) && !self->part_fds)
+		record_detached(self, part->start, part->count);
+	for (uint32_t i = 0; r == 0 && self->part_fds && i < part->count; i++)
+		if (!self->part_struck[i])
+			r = record_fd(self, i);
 	return r;
+}
+
+static int irqs_accept(struct op *op, const void *payload, size_t len, struct link_fds *fds)
+{
+	struct irqs_op *self = (struct irqs_op *)op;
+	int r;
+
+	if (!is_recorded(self))
+		return 0;
+	pthread_mutex_lock(&op->client->lock);
+	r = record_part(self);
+	pthread_mutex_unlock(&op->client->lock);
+	return r < 0 ? op_no_memory(op) : 0;
 }
 
 /* How many vectors the next message can be for. */
@@ -153,40 +145,83 @@ static uint32_t part_length(const struct irqs_op *self)
 	return n < max ? n : max;
 }
 
-static int irqs_next(struct op *op, struct op_message *ret)
+/* What is left becomes a part. */
+static void take_part(struct irqs_op *self)
 {
-	struct irqs_op *self = (struct irqs_op *)op;
 	const bool attach = self->fds && self->left > 0 && self->fds[0] >= 0;
-	int r = self->any ? record_part(self) : 0;
-	uint32_t n;
+	const uint32_t n = part_length(self);
 
-	if (r < 0)
-		return op_no_memory(op);
-	if (self->any && self->left == 0)
-		return 0;
-	self->any = true;
-	n = part_length(self);
 	self->part = (struct wire_irq_set) { .argsz = sizeof(self->part),
 					     .flags = self->flags,
 					     .index = self->index,
 					     .start = self->start,
 					     .count = n };
+	self->part_fds = attach ? self->fds : NULL;
+	self->part_struck = self->struck;
+	if (self->fds)
+		self->fds += n;
+	if (self->struck)
+		self->struck += n;
+	self->start += n;
+	self->left -= n;
+}
+
+/* The part is in flight as soon as it is sent, which is when it gets its place in the order. */
+static void fly(struct irqs_op *self)
+{
+	struct rig_client *client = self->op.client;
+
+	if (!is_recorded(self)) {
+		take_part(self);
+		return;
+	}
+	pthread_mutex_lock(&client->lock);
+	take_part(self);
+	self->op.call.order = UINT64_MAX;
+	if (!self->any) {
+		self->next_flying = client->irqs_flying;
+		client->irqs_flying = self;
+	}
+	pthread_mutex_unlock(&client->lock);
+}
+
+static int irqs_next(struct op *op, struct op_message *ret)
+{
+	struct irqs_op *self = (struct irqs_op *)op;
+
+	if (self->any && self->left == 0)
+		return 0;
+	fly(self);
+	self->any = true;
 	ret->iov[0] = (struct iovec) { &self->part, sizeof(self->part) };
 	ret->n_iov = 1;
 	if (self->bools) {
-		self->part.argsz += n;
-		ret->iov[ret->n_iov++] = (struct iovec) { (void *)self->bools, n };
-		self->bools += n;
+		self->part.argsz += self->part.count;
+		ret->iov[ret->n_iov++] = (struct iovec) { (void *)self->bools, self->part.count };
+		self->bools += self->part.count;
 	}
-	if (attach) {
-		ret->fds = self->fds;
-		ret->n_fds = n;
+	if (self->part_fds) {
+		ret->fds = self->part_fds;
+		ret->n_fds = self->part.count;
 	}
-	if (self->fds)
-		self->fds += n;
-	self->start += n;
-	self->left -= n;
 	return 1;
+}
+
+static int irqs_over(struct op *op, int result)
+{
+	struct irqs_op *self = (struct irqs_op *)op;
+	struct rig_client *client = op->client;
+	struct irqs_op **at = &client->irqs_flying;
+
+	if (!is_recorded(self))
+		return result;
+	pthread_mutex_lock(&client->lock);
+	while (*at && *at != self)
+		at = &(*at)->next_flying;
+	if (*at)
+		*at = self->next_flying;
+	pthread_mutex_unlock(&client->lock);
+	return result;
 }
 
 static void irqs_clear(struct op *op)
@@ -198,11 +233,14 @@ static void irqs_clear(struct op *op)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	free(self->owned);
+	irq_records_drop(self->old);
 }
 
 static const struct op_kind irqs_kind = {
 	.command = WIRE_DEVICE_SET_IRQS,
 	.next = irqs_next,
+	.accept = irqs_accept,
+	.over = irqs_over,
 	.clear = irqs_clear,
 };
 
@@ -232,11 +270,12 @@ static int check(struct rig_client *client, uint32_t index, uint32_t flags, uint
 /* Duplicates, so that a caller may close its own at once, and the records have theirs. */
 static int own_fds(struct irqs_op *self, const int *fds, uint32_t count)
 {
-	int *owned = malloc(count * sizeof(int));
+	int *owned = calloc(count, sizeof(int) + sizeof(bool));
 
 	if (!owned)
 		return -ENOMEM;
 	self->owned = self->fds = owned;
+	self->struck = (bool *)&owned[count];
 	for (; self->n_owned < count; self->n_owned++) {
 		int fd = fds[self->n_owned];
 
@@ -321,103 +360,7 @@ int rig_client_set_irqs_async(struct rig_client *client, uint32_t index, uint32_
 	return op_submit(client, &self->op, deadline, done, ret_call);
 }
 
-/* A reconnect */
-
-struct irq_list {
-	struct irq_record *records;
-	size_t n;
-};
-
-static void count_record(const void *node, VISIT visit, void *opaque)
-{
-	struct irq_list *list = opaque;
-
-	if (visit == postorder || visit == leaf)
-		list->n++;
-}
-
-/* In order of index and vector. */
-static void list_record(const void *node, VISIT visit, void *opaque)
-{
-	struct irq_list *list = opaque;
-
-	if (visit == postorder || visit == leaf)
-		list->records[list->n++] = **(struct irq_record *const *)node;
-}
-
-static int list_records(struct rig_client *client, struct irq_list *list)
-{
-	int r = 0;
-
-	pthread_mutex_lock(&client->lock);
-	twalk_r(client->irqs, count_record, list);
-	list->records = calloc(list->n + 1, sizeof(*list->records));
-	if (list->records) {
-		list->n = 0;
-		twalk_r(client->irqs, list_record, list);
-	} else {
-		r = -ENOMEM;
-	}
-	pthread_mutex_unlock(&client->lock);
-	return r;
-}
-
-/* Records of one index with vectors in a row. */
-static size_t run_length(const struct irq_record *records, size_t n)
-{
-	size_t i = 1;
-
-	while (i < n && records[i].index == records[0].index &&
-	       records[i].vector == records[0].vector + i)
-		i++;
-	return i;
-}
-
-static int restore_run(struct session *session, const struct irq_record *records, size_t n,
-		       uint32_t max_fds, rig_time deadline)
-{
-	int *fds = malloc(n * sizeof(int));
-	struct irqs_op self = {
-		.op.kind = &irqs_kind,
-		.flags = RIG_SET_IRQS_DATA_EVENTFD | RIG_SET_IRQS_TRIGGER,
-		.index = records[0].index,
-		.start = records[0].vector,
-		.left = (uint32_t)n,
-		.fds = fds,
-		.max_fds = max_fds,
-		.restore = true,
-	};
-	int r;
-
-	if (!fds)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		fds[i] = records[i].fd;
-	r = op_run_in(session, &self.op, deadline);
-	free(fds);
-	return r;
-}
-
-int client_irqs_restore(struct session *session, const struct version_caps *caps, rig_time deadline)
-{
-	struct irq_list list = { 0 };
-	int r = list_records(session->client, &list);
-
-	if (r == 0 && list.n > 0 && caps->max_msg_fds == 0)
-		r = client_fail(session->client, RIG_LOG_WARNING, -EOPNOTSUPP,
-				"the server takes no fds any more: interrupts cannot be restored");
-	for (size_t i = 0; r == 0 && i < list.n;) {
-		size_t n = run_length(&list.records[i], list.n - i);
-
-		r = restore_run(session, &list.records[i], n, caps->max_msg_fds, deadline);
-		i += n;
-	}
-	free(list.records);
-	return r;
-}
-
 void client_irqs_free(struct rig_client *client)
 {
-	tdestroy(client->irqs, record_free);
-	client->irqs = NULL;
+	irq_records_free(&client->irqs);
 }

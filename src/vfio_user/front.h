@@ -182,6 +182,7 @@ struct front_call {
 	struct front *front;
 	struct front_waiter *waiter;
 	rig_time deadline;
+	uint64_t order; /* among the requests of this front; the lock covers it */
 	int result;
 	uint16_t id;
 	uint8_t sock;

@@ -132,6 +132,7 @@ struct front {
 	struct front_sock socks[FRONT_SOCKS];
 	size_t n_socks;
 	uint8_t out;
+	uint64_t started; /* requests of ours */
 
 	/* The reader. ring_fd wakes it from poll(); -1 with plain_fd. */
 	struct front_waiter *reader;

@@ -132,6 +132,7 @@ int front_start(struct front *front, struct front_call *call, enum wire_command 
 		front_unlock(front);
 		return r;
 	}
+	call->order = ++front->started;
 	queued(front, sock);
 	return 0;
 }
