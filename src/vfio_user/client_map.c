@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "sys/guarded_map.h"
@@ -51,11 +52,15 @@ static int map_area(struct rig_client *client, const struct rig_region_info *inf
 	int r = guarded_map_new(info->fds[area->fd_index],
 				area->fd_offset + (offset - area->offset), size, prot, ret);
 
-	if (r == -EINVAL)
+	if (r == -EINVAL || r == -EBADF)
 		return client_fail(client, RIG_LOG_WARNING, -EPROTO,
 				   "region %u: its fd is no memory, or ends before the area does",
 				   info->index);
-	return r;
+	if (r < 0)
+		return client_fail(client, RIG_LOG_WARNING, r,
+				   "region %u: its fd cannot be mapped for that: %s", info->index,
+				   strerror(-r));
+	return 0;
 }
 
 static int keep_map(struct rig_client *client, struct guarded_map *guarded)

@@ -8,6 +8,7 @@ Left out:
   44, 45, 46  DMA_READ and DMA_WRITE: a NIC does not send them. test_044 holds it to that; test_full_dma.py has a
               device that does.
 """
+import fcntl
 import os
 import socket
 import struct
@@ -176,22 +177,36 @@ class Maps(ServedTestCase):
 
     def test_037_fd_of_the_wrong_kind_is_refused(self):
         reading, writing = os.pipe()
+        closed_reading, closed = os.pipe()
+        os.close(closed_reading)
+        path_only = os.open(f"/proc/self/fd/{self.fd}", os.O_PATH)
         left, right = socket.socketpair()
         directory = os.open("/tmp", os.O_RDONLY)
         event = self.eventfd()
         read_only = os.open(f"/proc/self/fd/{self.fd}", os.O_RDONLY)
         try:
-            for what, fd in (("pipe", reading), ("pipe", writing), ("socket", left.fileno()),
+            for what, fd in (("pipe", reading), ("pipe", writing), ("closed pipe", closed),
+                             ("path", path_only), ("socket", left.fileno()),
                              ("directory", directory), ("eventfd", event), ("read-only file", read_only)):
                 with self.subTest(what):
                     self.refused(0, MIB, fd)
             self.assert_not_held()
             self.client.dma_map(0, MIB, read_only, flags=R)
         finally:
-            for fd in (reading, writing, directory, read_only):
+            for fd in (reading, writing, closed, path_only, directory, read_only):
                 os.close(fd)
             left.close()
             right.close()
+
+    def test_037_sealed_file_is_mapped_for_reading_only(self):
+        sealed = os.memfd_create("sealed", os.MFD_ALLOW_SEALING)
+        self.addCleanup(os.close, sealed)
+        os.ftruncate(sealed, MIB)
+        fcntl.fcntl(sealed, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE)
+        self.refused(0, MIB, sealed)
+        self.refused(0, MIB, sealed, flags=W)
+        self.assert_not_held("memfd:sealed")
+        self.client.dma_map(0, MIB, sealed, flags=R)
 
     def test_037_range_beyond_the_end_of_the_file_does_no_harm(self):
         reply = self.client.request(vu.DMA_MAP, vu.dma_map_payload(0, 8 * MIB), [self.fd])

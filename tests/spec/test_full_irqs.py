@@ -174,10 +174,13 @@ class Irqs(IrqTestCase):
 
     def test_085_what_is_no_eventfd_is_refused(self):
         read_end, write_end = os.pipe()
-        self.addCleanup(os.close, read_end)
-        self.addCleanup(os.close, write_end)
+        closed_reading, closed = os.pipe()
+        os.close(closed_reading)
+        directory = os.open("/", os.O_RDONLY)
+        for fd in (read_end, write_end, closed, directory):
+            self.addCleanup(os.close, fd)
         for index in COUNTS:
-            for fd in (read_end, write_end, self.memfd(4096, "stray")):
+            for fd in (read_end, write_end, closed, directory, self.memfd(4096, "stray")):
                 self.refused(index, ATTACH, fds=[fd])
         self.assertFalse(self.server.holds("memfd:stray"))
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "client_script.h"
+#include "odd_fds.h"
 #include "sigbus.h"
 
 #define PAGE 4096u
@@ -453,36 +454,17 @@ static void flags_of_a_region_bound_its_maps(void **state)
 	close(m.fds[0]);
 }
 
-static int odd_fd(int kind)
-{
-	int ends[2];
-
-	switch (kind) {
-	case 0:
-		return open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	case 1:
-		assert_int_equal(pipe(ends), 0);
-		close(ends[1]);
-		return ends[0];
-	case 2:
-		return test_eventfd();
-	case 3:
-		return test_memfd(PAGE - 1);
-	default:
-		return test_memfd(0);
-	}
-}
-
 static void fds_that_are_not_what_they_claim_are_not_mapped(void **state)
 {
 	struct mappable m = { .flags = ALL, .size = PAGE, .n_fds = 1 };
 	struct script *s = *state;
 
-	for (int kind = 0; kind < 5; kind++) {
+	for (int kind = 0; kind < ODD_KINDS; kind++) {
 		struct rig_client *client;
 		void *at;
 
-		m.fds[0] = odd_fd(kind);
+		m.fds[0] = odd_fd(kind, PAGE);
+		assert_true(m.fds[0] >= 0);
 		client = plug_mappable(s, &m);
 		assert_int_equal(rig_client_region_map(client, 1, 0, PAGE, PROT_READ, &at, soon()),
 				 -EPROTO);
@@ -497,20 +479,38 @@ static void a_file_that_cannot_be_written_is_not_mapped_for_writing(void **state
 	struct mappable m = { .flags = ALL, .size = PAGE, .n_fds = 1 };
 	struct script *s = *state;
 	struct rig_client *client;
-	char path[32];
 	int memfd = test_memfd(PAGE);
 	void *at;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd);
-	m.fds[0] = open(path, O_RDONLY | O_CLOEXEC);
+	m.fds[0] = reopen_fd(memfd, O_RDONLY);
 	client = plug_mappable(s, &m);
 	assert_int_equal(
 		rig_client_region_map(client, 1, 0, PAGE, PROT_READ | PROT_WRITE, &at, soon()),
 		-EACCES);
+	assert_true(reason_has(client, "region 1: its fd cannot be mapped for that: Permission"));
 	assert_int_equal(rig_client_region_map(client, 1, 0, PAGE, PROT_READ, &at, soon()), 0);
 	script_unplug(s, client);
 	close(m.fds[0]);
 	close(memfd);
+}
+
+static void a_sealed_file_is_not_mapped_for_writing(void **state)
+{
+	struct mappable m = { .flags = ALL, .size = PAGE, .n_fds = 1 };
+	struct script *s = *state;
+	struct rig_client *client;
+	void *at;
+
+	m.fds[0] = sealed_memfd(PAGE, F_SEAL_FUTURE_WRITE);
+	assert_true(m.fds[0] >= 0);
+	client = plug_mappable(s, &m);
+	assert_int_equal(
+		rig_client_region_map(client, 1, 0, PAGE, PROT_READ | PROT_WRITE, &at, soon()),
+		-EPERM);
+	assert_true(reason_has(client, "region 1"));
+	assert_int_equal(rig_client_region_map(client, 1, 0, PAGE, PROT_READ, &at, soon()), 0);
+	script_unplug(s, client);
+	close(m.fds[0]);
 }
 
 static void memory_that_the_server_truncates_reads_as_zeros_and_is_told(void **state)
@@ -697,6 +697,27 @@ static void s118_io_fds_that_contradict_themselves_are_refused(void **state)
 	}
 }
 
+/* A doorbell is an eventfd, its shadow is memory. */
+static void s118_io_fds_that_are_not_what_they_claim_are_refused(void **state)
+{
+	const struct entry doorbell = { 16, 4, 1, RIG_IO_FD_IOEVENTFD, 0, 0, 0, 0 };
+	const struct entry shadow = { 16, 4, 0, RIG_IO_FD_SHADOW, 0, 1, 0, 0 };
+	struct script *s = *state;
+
+	/* A shadow that is short shows when it is mapped. */
+	for (int kind = 0; kind <= ODD_EVENT; kind++) {
+		const bool is_event = kind == ODD_EVENT;
+		struct io_fds io = { .n_fds = 2 };
+
+		io.fds[0] = test_eventfd();
+		io.fds[1] = odd_fd(kind, PAGE);
+		add_entry(&io, is_event ? &shadow : &doorbell, 48);
+		assert_io_fds_refused(s, &io);
+		close(io.fds[0]);
+		close(io.fds[1]);
+	}
+}
+
 static void s118_s119_io_fds_of_another_length_are_refused(void **state)
 {
 	static const struct {
@@ -736,11 +757,13 @@ int main(void)
 		script_test(flags_of_a_region_bound_its_maps),
 		script_test(fds_that_are_not_what_they_claim_are_not_mapped),
 		script_test(a_file_that_cannot_be_written_is_not_mapped_for_writing),
+		script_test(a_sealed_file_is_not_mapped_for_writing),
 		script_test(memory_that_the_server_truncates_reads_as_zeros_and_is_told),
 		script_test(s118_io_fds_of_40_bytes_are_read),
 		script_test(s118_io_fds_of_48_bytes_and_no_fd_are_read),
 		script_test(s118_a_region_without_io_fds_has_none),
 		script_test(s118_io_fds_that_contradict_themselves_are_refused),
+		script_test(s118_io_fds_that_are_not_what_they_claim_are_refused),
 		script_test(s118_s119_io_fds_of_another_length_are_refused),
 	};
 

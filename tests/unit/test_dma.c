@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "fds.h"
+#include "odd_fds.h"
 #include "sigbus.h"
 #include "vfio_user/dma.h"
 #include <outrigger/server.h>
@@ -123,37 +124,65 @@ static void only_an_exact_range_can_be_removed(void **state)
 	assert_int_equal(dma_map_remove_begin(map, 4 * PAGE, 4 * PAGE), -ENOENT);
 }
 
-static void an_fd_that_is_no_memory_is_refused(void **state)
+static void an_fd_that_is_no_memory_or_too_short_is_refused(void **state)
 {
 	struct dma_map *map = *state;
 	int before = fds_open();
-	int p[2], memory, read_only, write_only;
-	char path[64];
 
-	assert_int_equal(pipe(p), 0);
-	assert_int_equal(dma_map_add(map, 0, PAGE, RW, 0, p[0]), -EINVAL);
-	close(p[0]);
-	close(p[1]);
+	for (int kind = 0; kind < ODD_KINDS; kind++) {
+		int fd = odd_fd(kind, PAGE);
 
-	memory = test_memfd(PAGE);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
-	read_only = open(path, O_RDONLY | O_CLOEXEC);
+		assert_true(fd >= 0);
+		assert_int_equal(dma_map_add(map, 0, PAGE, RIG_DMA_READ, 0, fd),
+				 kind == ODD_PATH ? -EBADF : -EINVAL);
+		close(fd);
+	}
+	assert_int_equal(fds_open(), before);
+}
+
+static void an_fd_that_cannot_be_written_is_not_mapped_for_writing(void **state)
+{
+	struct dma_map *map = *state;
+	int memory = test_memfd(PAGE), read_only, write_only;
+
+	read_only = reopen_fd(memory, O_RDONLY);
 	assert_int_equal(dma_map_add(map, 0, PAGE, RW, 0, read_only), -EACCES);
 	assert_int_equal(dma_map_add(map, 0, PAGE, RIG_DMA_READ, 0, read_only), 0);
 	/* That the file is mapped for writing already is no permission. */
 	assert_int_equal(dma_map_add(map, PAGE, PAGE, RW, 0, memory), 0);
 	assert_int_equal(dma_map_add(map, 2 * PAGE, PAGE, RW, 0, read_only), -EACCES);
 	close(read_only);
-	write_only = open(path, O_WRONLY | O_CLOEXEC);
+	write_only = reopen_fd(memory, O_WRONLY);
 	assert_int_equal(dma_map_add(map, 2 * PAGE, PAGE, RIG_DMA_WRITE, 0, write_only), -EACCES);
 	close(write_only);
+	close(memory);
+}
 
-	/* Shorter than said, from the start and from an offset. */
+static void a_sealed_file_is_not_mapped_for_writing(void **state)
+{
+	static const int seals[] = { F_SEAL_WRITE, F_SEAL_FUTURE_WRITE };
+
+	for (size_t i = 0; i < sizeof(seals) / sizeof(seals[0]); i++) {
+		int fd = sealed_memfd(PAGE, seals[i]);
+
+		assert_true(fd >= 0);
+		assert_int_equal(dma_map_add(*state, i * PAGE, PAGE, RW, 0, fd), -EPERM);
+		assert_int_equal(dma_map_add(*state, i * PAGE, PAGE, RIG_DMA_READ, 0, fd), 0);
+		/* A mapping for reading is no way to write, either. */
+		assert_int_equal(dma_map_add(*state, 2 * PAGE, PAGE, RW, 0, fd), -EPERM);
+		close(fd);
+	}
+}
+
+static void a_range_longer_than_its_file_is_refused(void **state)
+{
+	struct dma_map *map = *state;
+	int memory = test_memfd(PAGE);
+
 	assert_int_equal(dma_map_add(map, 2 * PAGE, 2 * PAGE, RW, 0, memory), -EINVAL);
 	assert_int_equal(dma_map_add(map, 2 * PAGE, PAGE, RW, 1, memory), -EINVAL);
 	assert_int_equal(dma_map_add(map, 2 * PAGE, PAGE, RW, UINT64_MAX, memory), -EINVAL);
 	close(memory);
-	assert_int_equal(fds_open(), before);
 }
 
 static void bytes_are_found_at_any_offset_in_the_file(void **state)
@@ -523,7 +552,10 @@ int main(void)
 		test(every_form_of_overlap_is_EEXIST_and_neighbours_are_none),
 		test(more_ranges_than_agreed_are_refused),
 		test(only_an_exact_range_can_be_removed),
-		test(an_fd_that_is_no_memory_is_refused),
+		test(an_fd_that_is_no_memory_or_too_short_is_refused),
+		test(an_fd_that_cannot_be_written_is_not_mapped_for_writing),
+		test(a_sealed_file_is_not_mapped_for_writing),
+		test(a_range_longer_than_its_file_is_refused),
 		test(bytes_are_found_at_any_offset_in_the_file),
 		test(a_range_across_mappings_takes_one_iovec_each),
 		test(ranges_of_one_file_do_not_use_up_mappings),
