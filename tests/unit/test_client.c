@@ -375,7 +375,7 @@ static void nobody_and_no_socket_are_told_apart(void **state)
 	assert_int_equal(rig_client_connect("/etc/passwd", NULL, soon(), &client, NULL), -ENOTSOCK);
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/s", dir);
-	assert_int_equal(sock_listen(path, &listener), 0);
+	assert_int_equal(sock_listen(path, NULL, &listener), 0);
 	close(listener.fd);
 	listener.fd = -1;
 	assert_int_equal(rig_client_connect(path, NULL, soon(), &client, &error), -ECONNREFUSED);

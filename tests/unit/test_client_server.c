@@ -139,7 +139,7 @@ static int setup(void **state)
 	strcpy(m->dir, "/tmp/client_server.XXXXXX");
 	assert_non_null(mkdtemp(m->dir));
 	snprintf(m->path, sizeof(m->path), "%s/s", m->dir);
-	assert_int_equal(sock_listen(m->path, &m->listener), 0);
+	assert_int_equal(sock_listen(m->path, NULL, &m->listener), 0);
 	assert_int_equal(rig_server_new(&device, &m->server), 0);
 	m->stop = test_eventfd();
 	m->irq = test_eventfd();

@@ -69,7 +69,7 @@ static void a_client_gets_through_and_the_file_is_private(void **state)
 	struct stat st;
 	int client, server;
 
-	assert_int_equal(sock_listen(f->path, &listener), 0);
+	assert_int_equal(sock_listen(f->path, NULL, &listener), 0);
 	assert_int_equal(stat(f->path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(sock_accept(listener.fd), -EAGAIN);
@@ -92,10 +92,10 @@ static void a_living_listener_is_not_robbed(void **state)
 	struct fixture *f = *state;
 	struct sock_listener first, second;
 
-	assert_int_equal(sock_listen(f->path, &first), 0);
-	assert_int_equal(sock_listen(f->path, &second), -EADDRINUSE);
+	assert_int_equal(sock_listen(f->path, NULL, &first), 0);
+	assert_int_equal(sock_listen(f->path, NULL, &second), -EADDRINUSE);
 	sock_listener_close(&first);
-	assert_int_equal(sock_listen(f->path, &second), 0);
+	assert_int_equal(sock_listen(f->path, NULL, &second), 0);
 	sock_listener_close(&second);
 }
 
@@ -105,13 +105,13 @@ static void a_listener_with_a_full_queue_is_alive(void **state)
 	struct sock_listener first, second;
 	int waiting[3], n = 0;
 
-	assert_int_equal(sock_listen(f->path, &first), 0);
+	assert_int_equal(sock_listen(f->path, NULL, &first), 0);
 	assert_int_equal(listen(first.fd, 0), 0);
 	while (n < 3 && (waiting[n] = sock_connect(f->path)) >= 0)
 		n++;
 	assert_true(n < 3);
 	assert_int_equal(waiting[n], -EAGAIN);
-	assert_int_equal(sock_listen(f->path, &second), -EADDRINUSE);
+	assert_int_equal(sock_listen(f->path, NULL, &second), -EADDRINUSE);
 	while (n > 0)
 		close(waiting[--n]);
 	sock_listener_close(&first);
@@ -124,7 +124,7 @@ static void the_file_of_a_dead_listener_is_taken_over(void **state)
 
 	bind_plain(f->path, SOCK_STREAM, true);
 	assert_int_equal(sock_connect(f->path), -ECONNREFUSED);
-	assert_int_equal(sock_listen(f->path, &listener), 0);
+	assert_int_equal(sock_listen(f->path, NULL, &listener), 0);
 	sock_listener_close(&listener);
 }
 
@@ -135,11 +135,11 @@ static void a_file_that_is_no_socket_stays_untouched(void **state)
 	int fd = open(f->path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
 
 	close(fd);
-	assert_int_equal(sock_listen(f->path, &listener), -EEXIST);
+	assert_int_equal(sock_listen(f->path, NULL, &listener), -EEXIST);
 	assert_int_equal(unlink(f->path), 0);
 	/* Nor is a link followed: what it names is somebody else's. */
 	assert_int_equal(symlink("elsewhere", f->path), 0);
-	assert_int_equal(sock_listen(f->path, &listener), -EEXIST);
+	assert_int_equal(sock_listen(f->path, NULL, &listener), -EEXIST);
 	assert_int_equal(unlink(f->path), 0);
 }
 
@@ -148,11 +148,109 @@ static void only_our_own_file_is_removed(void **state)
 	struct fixture *f = *state;
 	struct sock_listener ours;
 
-	assert_int_equal(sock_listen(f->path, &ours), 0);
+	assert_int_equal(sock_listen(f->path, NULL, &ours), 0);
 	assert_int_equal(unlink(f->path), 0);
 	bind_plain(f->path, SOCK_STREAM, false);
 	sock_listener_close(&ours);
 	assert_int_equal(unlink(f->path), 0); /* still there */
+}
+
+static mode_t mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+static void the_file_has_the_mode_that_was_asked_for_whatever_the_umask(void **state)
+{
+	static const mode_t masks[] = { 0, 022, 077, 0777 }, modes[] = { 0600, 0660, 0666, 0620 };
+	struct fixture *f = *state;
+	struct sock_listener listener;
+
+	for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+		for (size_t j = 0; j < sizeof(modes) / sizeof(modes[0]); j++) {
+			struct sock_access access = { .mode = modes[j], .group = SOCK_GROUP_OWN };
+			mode_t before = umask(masks[i]);
+
+			assert_int_equal(sock_listen(f->path, &access, &listener), 0);
+			assert_int_equal(mode_of(f->path), modes[j]);
+			sock_listener_close(&listener);
+			assert_int_equal(sock_bind_dgram(f->path, &access, &listener), 0);
+			assert_int_equal(mode_of(f->path), modes[j]);
+			sock_listener_close(&listener);
+			umask(before);
+		}
+	}
+}
+
+/* A group that the process is in; with privileges any other. */
+static gid_t some_other_group(void)
+{
+	gid_t groups[64];
+	int n = getgroups(64, groups);
+
+	for (int i = 0; i < n; i++) {
+		if (groups[i] != getegid())
+			return groups[i];
+	}
+	return geteuid() == 0 ? getegid() + 4711 : getegid();
+}
+
+static void the_file_has_the_group_that_was_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	struct sock_access access = { .mode = 0660, .group = some_other_group() };
+	struct sock_listener listener;
+	struct stat st;
+
+	assert_int_equal(sock_listen(f->path, &access, &listener), 0);
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_gid, access.group);
+	assert_int_equal(st.st_mode & 0777, 0660);
+	sock_listener_close(&listener);
+}
+
+/* In a child, which gives up its privileges: it is in no other group then. */
+static void a_group_that_the_process_is_not_in_is_refused_and_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct sock_access access = { .mode = 0660, .group = getegid() + 4712 };
+	int status;
+
+	assert_int_equal(chmod(f->dir, 0777), 0);
+	if (fork() == 0) {
+		struct sock_listener listener;
+
+		if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
+			_exit(2);
+		_exit(sock_listen(f->path, &access, &listener) == -EPERM ? 0 : 1);
+	}
+	assert_true(wait(&status) > 0);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void a_datagram_socket_is_not_robbed_and_a_dead_one_taken_over(void **state)
+{
+	struct fixture *f = *state;
+	struct sock_listener first, second;
+
+	assert_int_equal(sock_bind_dgram(f->path, NULL, &first), 0);
+	assert_int_equal(mode_of(f->path), 0600);
+	assert_true(fcntl(first.fd, F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(sock_bind_dgram(f->path, NULL, &second), -EADDRINUSE);
+	assert_int_equal(sock_listen(f->path, NULL, &second), -EADDRINUSE);
+	sock_listener_close(&first);
+	assert_int_equal(access(f->path, F_OK), -1);
+	bind_plain(f->path, SOCK_DGRAM, false);
+	assert_int_equal(sock_bind_dgram(f->path, NULL, &second), 0);
+	/* Nor does a datagram socket rob a listener. */
+	sock_listener_close(&second);
+	assert_int_equal(sock_listen(f->path, NULL, &first), 0);
+	assert_int_equal(sock_bind_dgram(f->path, NULL, &second), -EADDRINUSE);
+	sock_listener_close(&first);
 }
 
 static void paths_that_no_address_holds_are_refused(void **state)
@@ -162,14 +260,14 @@ static void paths_that_no_address_holds_are_refused(void **state)
 
 	memset(path, 'x', sizeof(path));
 	path[108] = '\0';
-	assert_int_equal(sock_listen(path, &listener), -ENAMETOOLONG);
+	assert_int_equal(sock_listen(path, NULL, &listener), -ENAMETOOLONG);
 	assert_int_equal(sock_connect(path), -ENAMETOOLONG);
 	path[107] = '\0';
 	assert_int_equal(sock_connect(path), -ENOENT);
 	/* Not the abstract name that the kernel would make of it. */
-	assert_int_equal(sock_listen("", &listener), -ENOENT);
+	assert_int_equal(sock_listen("", NULL, &listener), -ENOENT);
 	assert_int_equal(sock_connect(""), -ENOENT);
-	assert_int_equal(sock_listen("/nonexistent/s", &listener), -ENOENT);
+	assert_int_equal(sock_listen("/nonexistent/s", NULL, &listener), -ENOENT);
 }
 
 /* Each child tries to take over the same dead file, and says by its status whether it could. */
@@ -193,7 +291,7 @@ static void of_many_that_start_at_once_one_wins(void **state)
 			close(done[1]);
 			if (read(start[0], &c, 1) != 0)
 				_exit(2);
-			r = sock_listen(f->path, &listener);
+			r = sock_listen(f->path, NULL, &listener);
 			/* Hold on to it until all have tried. */
 			if (r == 0 && read(done[0], &c, 1) == 0)
 				_exit(0);
@@ -227,6 +325,10 @@ int main(void)
 		test(the_file_of_a_dead_listener_is_taken_over),
 		test(a_file_that_is_no_socket_stays_untouched),
 		test(only_our_own_file_is_removed),
+		test(the_file_has_the_mode_that_was_asked_for_whatever_the_umask),
+		test(the_file_has_the_group_that_was_asked_for),
+		test(a_group_that_the_process_is_not_in_is_refused_and_leaves_nothing),
+		test(a_datagram_socket_is_not_robbed_and_a_dead_one_taken_over),
 		test(paths_that_no_address_holds_are_refused),
 		test(of_many_that_start_at_once_one_wins),
 	};

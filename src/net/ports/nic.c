@@ -415,7 +415,7 @@ static int fill(struct nic *nic, const struct port_socket_config *config, struct
 	r = plug(nic, config, table);
 	if (r < 0)
 		return say(ret_error, r, config->path, strerror(-r));
-	r = sock_listen(config->path, &nic->listener);
+	r = sock_listen(config->path, NULL, &nic->listener);
 	if (r < 0)
 		return explain_listen(ret_error, r, config->path);
 	r = init_handles(nic);
