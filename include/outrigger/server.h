@@ -158,7 +158,8 @@ struct rig_device_ops {
 
 	/*
 	 * A client finished its handshake; or is gone, for this reason. By then dma_unmapping ran
-	 * for all of its memory, nothing of it is pinned, and its IRQ eventfds are closed.
+	 * for all of its memory, nothing of it is pinned (but see rig_server_free()), and its IRQ
+	 * eventfds are closed.
 	 */
 	void (*connected)(void *opaque);
 	void (*disconnected)(void *opaque, int error, const char *reason);
@@ -241,9 +242,10 @@ RIG_API RIG_MUST_CHECK int rig_server_new(const struct rig_device *device, struc
 /**
  * rig_server_free() - ends every connection (ops->disconnected runs)
  *
- * Their rig_conn remain until rig_conn_free(), good for nothing else. Waits for nothing: by now no
- * guest memory may be pinned, nor another thread be inside a call for this server. Requests that are
- * deferred still may be answered afterwards, and have to be. NULL is fine. Not from a callback.
+ * Their rig_conn remain until rig_conn_free(), good for nothing else. Waits for nothing. Guest memory
+ * that is pinned still stays where it is until rig_dma_unpin(), and may be unpinned by any thread
+ * afterwards as before; it has to be, as requests that are deferred still have to be answered. No
+ * thread may be inside another call for this server by now. NULL is fine. Not from a callback.
  */
 RIG_API void rig_server_free(struct rig_server *server);
 

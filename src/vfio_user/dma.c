@@ -11,7 +11,6 @@
 #include "vfio_user/dma.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -38,6 +37,8 @@ int dma_map_new(uint32_t max_ranges, struct dma_map **ret)
 	map->id = atomic_fetch_add(&last_id, 1) + 1;
 	map->max = max_ranges;
 	map->notify = notify_nobody;
+	map->gone = notify_nobody;
+	pthread_mutex_init(&map->leave_lock, NULL);
 	map->losses_seen = guarded_map_losses();
 	dma_tree_init(&map->tree);
 	dma_pool_init(&map->pool, sizeof(struct range));
@@ -45,18 +46,60 @@ int dma_map_new(uint32_t max_ranges, struct dma_map **ret)
 	return 0;
 }
 
-void dma_map_free(struct dma_map *map)
+static void destroy(struct dma_map *map)
 {
-	if (!map)
-		return;
-	while (atomic_load(&map->releasing))
-		sched_yield();
-	dma_map_remove_all(map);
-	dma_map_reap(map, NULL, NULL);
+	void (*gone)(void *opaque) = map->gone;
+	void *opaque = map->gone_opaque;
+
 	assert(map->n == 0);
 	dma_tree_destroy(&map->tree);
 	dma_pool_destroy(&map->pool);
+	pthread_mutex_destroy(&map->leave_lock);
 	free(map);
+	gone(opaque);
+}
+
+/*
+ * Of a map that was freed, with the lock held: does nobody need it any more? Who lets go of a range
+ * is counted first: so whoever is found to have let go is found in the count, too, which is therefore
+ * looked at last.
+ */
+static bool is_over(struct dma_map *map)
+{
+	return dma_map_reap(map, NULL, NULL) == 0 && atomic_load(&map->releasing) == 0;
+}
+
+void dma_map_leave(struct dma_map *map)
+{
+	bool over;
+
+	pthread_mutex_lock(&map->leave_lock);
+	atomic_fetch_sub(&map->releasing, 1);
+	over = map->freed && is_over(map);
+	pthread_mutex_unlock(&map->leave_lock);
+	if (over)
+		destroy(map);
+}
+
+void dma_map_free(struct dma_map *map)
+{
+	bool over;
+
+	if (!map)
+		return;
+	dma_map_remove_all(map);
+	pthread_mutex_lock(&map->leave_lock);
+	map->freed = true;
+	over = is_over(map);
+	pthread_mutex_unlock(&map->leave_lock);
+	if (over)
+		destroy(map);
+}
+
+void dma_map_set_gone(struct dma_map *map, void (*gone)(void *opaque), void *opaque)
+{
+	map->gone = gone;
+	map->gone_opaque = opaque;
 }
 
 void dma_map_set_notify(struct dma_map *map, void (*notify)(void *opaque), void *opaque)

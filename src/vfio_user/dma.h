@@ -12,8 +12,8 @@
  * whether it is still in use; once the last user let go, dma_map_reap() removes it for good. What
  * remains of a range until then keeps its addresses: mapping them again is -EEXIST.
  *
- * A map may be freed when every pin is given back and no thread is inside dma_map_pin() or
- * dma_mark_dirty(); a thread that is still inside the dma_map_unpin() of the last pin is waited for.
+ * A map may be freed while some of it is pinned: then it goes with the last pin, in whichever thread
+ * gives that back. All that may be called after dma_map_free() is dma_map_unpin().
  */
 #ifndef VFIO_USER_DMA_H
 #define VFIO_USER_DMA_H
@@ -49,15 +49,25 @@ struct dma_range {
 /** dma_map_new() - an empty map of at most max_ranges. Return: 0, -ENOMEM */
 int dma_map_new(uint32_t max_ranges, struct dma_map **ret);
 
-/** dma_map_free() - NULL is fine; see above for when */
+/**
+ * dma_map_free() - no thread is inside another call than dma_map_unpin(). NULL is fine
+ *
+ * What is not pinned is gone when this returns.
+ */
 void dma_map_free(struct dma_map *map);
+
+/**
+ * dma_map_set_gone() - what to do when all of a map that was freed is gone
+ * @gone: runs once, inside dma_map_free() or the dma_map_unpin() of the last pin
+ */
+void dma_map_set_gone(struct dma_map *map, void (*gone)(void *opaque), void *opaque);
 
 /**
  * dma_map_set_notify() - what to do when dma_map_reap() may have work
  * @notify: runs in the thread that let go, which holds no lock of ours. May run more often than
  *          needed. Must not wait for the owner, nor call the map: writing to an eventfd is meant
  *
- * Before the first pin. dma_map_free() waits for it to return.
+ * Before the first pin. May run until gone() does, see dma_map_set_gone().
  */
 void dma_map_set_notify(struct dma_map *map, void (*notify)(void *opaque), void *opaque);
 

@@ -16,6 +16,7 @@
 #define VFIO_USER_DMA_INTERNAL_H
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <sys/types.h>
@@ -106,6 +107,8 @@ struct dma_map {
 	alignas(DMA_CACHE_LINE) _Atomic(struct range *)
 		released;      /* for dma_map_reap() to look at */
 	atomic_uint releasing; /* threads that are about to use the map without holding a range */
+	pthread_mutex_t leave_lock; /* of freed, and of the owner's once that is true */
+	bool freed;		    /* dma_map_free() was called: nobody is the owner any more */
 
 	/* The owner's. */
 	alignas(DMA_CACHE_LINE) struct dma_pool pool;
@@ -116,7 +119,14 @@ struct dma_map {
 	struct dma_backings backings;
 	unsigned int losses_seen; /* guarded_map_losses() when the backings were last looked at */
 	uint64_t tracked;	  /* bytes of ranges that have a bitmap of their own */
+	void (*gone)(void *opaque);
+	void *gone_opaque;
 };
+
+/* dma.c */
+
+/** dma_map_leave() - the end of a use that map->releasing counts. Any thread */
+void dma_map_leave(struct dma_map *map);
 
 /* dma_pin.c */
 

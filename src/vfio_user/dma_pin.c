@@ -13,8 +13,8 @@
  * The remover marks a slot that it has to wait for (SLOT_AWAITED, by compare-and-exchange). Letting
  * go is a compare-and-exchange, too, which fails on a marked slot. Only then does the holder touch
  * the range or the map any more, and counts itself in map->releasing before it lets go: until then
- * the held range keeps the map alive, afterwards the count does. So an unmarked slot is the last
- * thing that a holder touches.
+ * the held range keeps the map alive, afterwards the count does; the last of these frees a map that
+ * its owner has given up. So an unmarked slot is the last thing that a holder touches.
  *
  * A thread without a free slot counts itself in the range (refs, with RANGE_AWAITED as the mark).
  *
@@ -172,7 +172,7 @@ static __attribute__((noinline)) void release_awaited(struct dma_map *map, struc
 			;
 	}
 	map->notify(map->notify_opaque);
-	atomic_fetch_sub(&map->releasing, 1);
+	dma_map_leave(map);
 }
 
 static void release_counted(struct dma_map *map, struct range *range)

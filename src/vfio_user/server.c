@@ -71,6 +71,16 @@ static int check_device(const struct rig_device *device)
 	return check_irqs(device);
 }
 
+/* The end of it: in rig_server_free(), or in the last rig_dma_unpin() after that, of any thread. */
+static void memory_gone(void *opaque)
+{
+	struct rig_server *server = opaque;
+
+	server_inbox_unref(server->inbox);
+	pthread_mutex_destroy(&server->peer_lock);
+	free(server);
+}
+
 static int fill(struct rig_server *server)
 {
 	const struct rig_device *device = &server->device;
@@ -90,9 +100,11 @@ static int fill(struct rig_server *server)
 	if (r < 0)
 		return r;
 	r = dma_map_new(device->max_dma_maps, &server->dma);
-	if (r == 0)
-		dma_map_set_notify(server->dma, server_dma_released, server);
-	return r;
+	if (r < 0)
+		return r;
+	dma_map_set_notify(server->dma, server_dma_released, server);
+	dma_map_set_gone(server->dma, memory_gone, server);
+	return 0;
 }
 
 int rig_server_new(const struct rig_device *device, struct rig_server **ret)
@@ -133,13 +145,13 @@ void rig_server_free(struct rig_server *server)
 	server_loss_force(server); /* of a client whose connection was freed before */
 	if (server->inbox)
 		server_inbox_close(server->inbox);
-	dma_map_free(server->dma);
-	server_inbox_unref(server->inbox);
 	server_features_free(server->features);
 	irq_set_free(server->irqs);
 	server_io_fds_free(server);
-	pthread_mutex_destroy(&server->peer_lock);
-	free(server);
+	if (server->dma)
+		dma_map_free(server->dma);
+	else
+		memory_gone(server); /* rig_server_new() failed */
 }
 
 int rig_irq_trigger(struct rig_server *server, uint32_t index, uint32_t vector)

@@ -196,6 +196,55 @@ static void all_ranges_go_once_all_pins_went(void **state)
 	assert_int_equal(dma_map_remove_all(f->map), 0);
 }
 
+static void count_gone(void *opaque)
+{
+	++*(int *)opaque;
+}
+
+static void a_map_that_is_freed_goes_with_its_last_pin(void **state)
+{
+	struct fixture *f = *state;
+	struct rig_dma_seg many[100], other;
+	int gone = 0;
+
+	dma_map_set_gone(f->map, count_gone, &gone);
+	for (uint64_t i = 0; i < 3; i++)
+		add(f, i * PAGE, PAGE, RW);
+	for (size_t i = 0; i < 100; i++)
+		many[i] = pin(f, 0);
+	other = pin(f, PAGE);
+	/* One of them was on its way already. */
+	assert_int_equal(dma_map_remove_begin(f->map, PAGE, PAGE), -EINPROGRESS);
+	dma_map_free(f->map);
+
+	dma_map_unpin(f->map, many, 99);
+	assert_true(is_mapped(many[99].host));
+	memset(many[99].host, 0xaa, many[99].len);
+	dma_map_unpin(f->map, &other, 1);
+	assert_false(is_mapped(other.host));
+	assert_int_equal(gone, 0);
+	dma_map_unpin(f->map, &many[99], 1);
+	assert_int_equal(gone, 1);
+	assert_false(is_mapped(many[99].host));
+	f->map = NULL;
+}
+
+static void a_map_without_pins_is_gone_when_it_is_freed(void **state)
+{
+	struct fixture *f = *state;
+	struct rig_dma_seg seg;
+	int gone = 0;
+
+	dma_map_set_gone(f->map, count_gone, &gone);
+	add(f, 0, PAGE, RW);
+	seg = pin(f, 0);
+	assert_int_equal(dma_map_remove_begin(f->map, 0, PAGE), -EINPROGRESS);
+	dma_map_unpin(f->map, &seg, 1); /* what nobody reaped */
+	dma_map_free(f->map);
+	assert_int_equal(gone, 1);
+	f->map = NULL;
+}
+
 static void a_pin_across_ranges_has_a_segment_for_each(void **state)
 {
 	struct fixture *f = *state;
@@ -441,6 +490,8 @@ int main(void)
 		test(a_pin_delays_the_removal_of_its_own_range_only),
 		test(the_last_of_many_pins_ends_the_removal),
 		test(all_ranges_go_once_all_pins_went),
+		test(a_map_that_is_freed_goes_with_its_last_pin),
+		test(a_map_without_pins_is_gone_when_it_is_freed),
 		test(a_pin_across_ranges_has_a_segment_for_each),
 		test(a_pin_that_fails_pins_nothing),
 		test(after_the_last_address_there_is_none),

@@ -401,6 +401,64 @@ static void logging_can_stop_while_pages_are_written(void **state)
 	close(fd);
 }
 
+/* Threads let go of what they hold while the owner gives up the map: one of all these frees it. */
+struct leaver {
+	pthread_t thread;
+	struct dma_map *map;
+	pthread_barrier_t *ready;
+	struct rig_dma_seg held[HELD];
+};
+
+static void *let_go(void *opaque)
+{
+	struct leaver *l = opaque;
+
+	for (size_t i = 0; i < HELD; i++)
+		assert_int_equal(dma_map_pin(l->map, address_of(i % RANGES), 8, RW, &l->held[i], 1),
+				 1);
+	pthread_barrier_wait(l->ready);
+	for (size_t i = 0; i < HELD; i++) {
+		*(volatile uint64_t *)l->held[i].host; /* still there */
+		dma_map_unpin(l->map, &l->held[i], 1);
+	}
+	return NULL;
+}
+
+static void count_gone(void *opaque)
+{
+	atomic_fetch_add((atomic_int *)opaque, 1);
+}
+
+static void a_map_goes_once_with_whoever_uses_it_last(void **state)
+{
+	struct shared *s = *state;
+	struct leaver leavers[THREADS];
+	pthread_barrier_t ready;
+	atomic_int gone = 0;
+
+	pthread_barrier_init(&ready, NULL, THREADS + 1);
+	for (int round = 0; round < 200; round++) {
+		struct shared one = *s;
+
+		assert_int_equal(dma_map_new(RANGES, &one.map), 0);
+		dma_map_set_gone(one.map, count_gone, &gone);
+		for (size_t i = 0; i < RANGES; i++)
+			assert_int_equal(add(&one, i), 0);
+		for (size_t i = 0; i < THREADS; i++) {
+			leavers[i].map = one.map;
+			leavers[i].ready = &ready;
+			assert_int_equal(
+				pthread_create(&leavers[i].thread, NULL, let_go, &leavers[i]), 0);
+		}
+		pthread_barrier_wait(&ready);
+		dma_map_free(one.map);
+		for (size_t i = 0; i < THREADS; i++)
+			assert_int_equal(pthread_join(leavers[i].thread, NULL), 0);
+		assert_int_equal(atomic_load(&gone), round + 1);
+	}
+	pthread_barrier_destroy(&ready);
+}
+
 int main(void)
 {
 #define test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -411,6 +469,7 @@ int main(void)
 		test(threads_come_and_go),
 		test(no_written_page_is_lost_between_reports),
 		test(logging_can_stop_while_pages_are_written),
+		test(a_map_goes_once_with_whoever_uses_it_last),
 	};
 	int before = fds_open();
 	int failed = cmocka_run_group_tests_name("dma_threads", tests, NULL, NULL);

@@ -233,6 +233,29 @@ static void s102_a_new_client_comes_in_after_the_memory_of_the_old_is_let_go(voi
 	assert_string_equal(f->device.trace, "cqmqudc");
 }
 
+static void memory_that_is_pinned_outlives_its_server(void **state)
+{
+	struct fixture *f = *state;
+	struct rig_server *server = f->server;
+	struct rig_dma_seg segs[2];
+
+	assert_int_equal(map(&f->client, 0, PAGE, RIG_DMA_READ, f->memory), 0);
+	assert_int_equal(map(&f->client, PAGE, PAGE, RIG_DMA_READ, f->memory), 0);
+	segs[0] = pin(f, 0, PAGE);
+	segs[1] = pin(f, PAGE, PAGE);
+	send_unmap(&f->client, 1, 0, PAGE, 0);
+	pump(&f->client);
+	rig_server_free(server);
+	f->server = NULL;
+	assert_string_equal(f->device.trace, "cqmqmququd"); /* the unmap's, and the end's */
+	pump(&f->client);
+	assert_null(f->client.conn);
+	assert_memory_equal(segs[0].host, "\0\0", 2);
+	rig_dma_unpin(server, &segs[0], 1);
+	assert_memory_equal(segs[1].host, "\0\0", 2);
+	rig_dma_unpin(server, &segs[1], 1);
+}
+
 static void an_unmap_that_waits_does_not_outlive_its_client(void **state)
 {
 	struct fixture *f = *state;
@@ -294,6 +317,7 @@ int main(void)
 		test(s041_an_unmap_of_everything_waits_for_every_user),
 		test(s101_a_client_is_gone_when_nobody_uses_its_memory),
 		test(s102_a_new_client_comes_in_after_the_memory_of_the_old_is_let_go),
+		test(memory_that_is_pinned_outlives_its_server),
 		test(an_unmap_that_waits_does_not_outlive_its_client),
 		test(an_unmap_that_becomes_due_after_its_client_is_gone_is_done_with),
 		test(a_device_is_reset_when_its_client_is_lost_if_it_wants_to_be),
