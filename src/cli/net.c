@@ -21,6 +21,7 @@
 #include "cli/cli.h"
 #include "cli/net_options.h"
 #include "net/service.h"
+#include "sys/activation.h"
 #include "sys/log.h"
 #include "sys/notify.h"
 
@@ -98,8 +99,10 @@ static int settings_fill(struct net_settings *settings, const struct net_options
 static int service_start(struct net_command *command)
 {
 	char *error = NULL;
-	int r = settings_fill(&command->settings, command->options);
+	int r = activation_start(&error);
 
+	if (r >= 0)
+		r = settings_fill(&command->settings, command->options);
 	if (r >= 0)
 		r = net_service_new(&command->loop, &command->settings, &command->service, &error);
 	if (r < 0)

@@ -2,10 +2,10 @@
 /*
  * nic.c - a port that is a virtio-net device on a vfio-user socket
  *
- *   listening socket --- accept ---> nic_conn (uv_poll) --- rig_conn_dispatch() ---> vnet
- *                                                                                     |  vnet_run()
- *   network <--- channel_send() ------------------------------------------------------+
- *           ---- channel_peek(), _consume() ----------------------------------------->+
+ *   acceptor ---> nic_conn (uv_poll) --- rig_conn_dispatch() ---> vnet
+ *                                                                  |  vnet_run()
+ *   network <--- channel_send() -----------------------------------+
+ *           ---- channel_peek(), _consume() ---------------------->+
  *
  * Connections. The server serves one VMM and refuses others politely, which takes a message: so
  * there may be several nic_conn, of which at most one is the VMM's. Each lives until
@@ -31,18 +31,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/ports/acceptor.h"
 #include "sys/explain.h"
 #include "sys/log.h"
-#include "sys/sock.h"
 #include "virtio/net.h"
 
 #define POLL_START_NS 50000u
 #define POLL_MAX_NS   200000u
 #define POLL_MIN_NS \
 	10000u /* a turn of the loop takes some microseconds: less than this is nothing */
-
-/* Until accept() is tried again when the process has no fds left. */
-#define ACCEPT_RETRY_MS 1000u
 
 struct nic_conn {
 	uv_poll_t poll;
@@ -54,18 +51,15 @@ struct nic_conn {
 
 struct nic {
 	struct port_socket socket; /* first: what is given out */
-	char *path;
+	char *name;
 	uv_loop_t *loop;
-	struct sock_listener listener;
+	struct acceptor *acceptor;
 	struct vnet *vnet;
 	struct channel *channel;
 	struct nic_conn *conns;
 	bool closing;
 
-	uv_poll_t accept;
-	uv_timer_t accept_retry;
 	uv_idle_t work; /* active: the rings are polled */
-	unsigned int open_handles;
 
 	uint64_t window_ns;
 	uint64_t worked_ns; /* when frames last moved, or it was woken */
@@ -180,14 +174,14 @@ static void backend_log(void *opaque, enum rig_log_level level, const char *mess
 {
 	struct nic *nic = opaque;
 
-	log_limited(&nic->messages, log_level_of(level), "nic %s: %s", nic->path, message);
+	log_limited(&nic->messages, log_level_of(level), "nic %s: %s", nic->name, message);
 }
 
 static void backend_connected(void *opaque)
 {
 	struct nic *nic = opaque;
 
-	log_limited(&nic->peers, LOG_LEVEL_INFO, "nic %s: VMM connected", nic->path);
+	log_limited(&nic->peers, LOG_LEVEL_INFO, "nic %s: VMM connected", nic->name);
 	channel_set_link(nic->channel, true);
 }
 
@@ -197,7 +191,7 @@ static void backend_disconnected(void *opaque, int error, const char *reason)
 
 	channel_set_link(nic->channel, false);
 	if (!nic->closing)
-		log_limited(&nic->peers, LOG_LEVEL_INFO, "nic %s: VMM gone: %s", nic->path,
+		log_limited(&nic->peers, LOG_LEVEL_INFO, "nic %s: VMM gone: %s", nic->name,
 			    reason ? reason : strerror(-error));
 }
 
@@ -272,8 +266,9 @@ static void on_conn_event(uv_poll_t *poll, int status, int events)
 }
 
 /* Return: 0, -errno: this one is lost, the fd closed */
-static int conn_new(struct nic *nic, int fd)
+static int on_accepted(void *opaque, int fd)
 {
+	struct nic *nic = opaque;
 	struct rig_conn *conn;
 	struct nic_conn *c;
 	int r = rig_server_connect(vnet_server(nic->vnet), fd, &conn);
@@ -301,89 +296,19 @@ static int conn_new(struct nic *nic, int fd)
 	return 0;
 }
 
-static void accept_start(struct nic *nic);
-
-static void on_accept_retry(uv_timer_t *timer)
-{
-	accept_start(timer->data);
-}
-
-/* One at a time: with more waiting the socket stays readable. */
-static void on_accept(uv_poll_t *poll, int status, int events)
-{
-	struct nic *nic = poll->data;
-	int fd = sock_accept(nic->listener.fd);
-	int r = fd < 0 ? fd : conn_new(nic, fd);
-
-	if (r >= 0 || fd == -EAGAIN)
-		return;
-	log_limited(&nic->peers, LOG_LEVEL_WARNING, "nic %s: a connection is lost: %s", nic->path,
-		    strerror(-r));
-	if (fd < 0) {
-		uv_poll_stop(poll);
-		uv_timer_start(&nic->accept_retry, on_accept_retry, ACCEPT_RETRY_MS, 0);
-	}
-}
-
-static void accept_start(struct nic *nic)
-{
-	uv_poll_start(&nic->accept, UV_READABLE, on_accept);
-}
-
 /* Making and ending */
 
-static int say(char **ret_error, int error, const char *path, const char *what)
+static int say(const struct nic *nic, char **ret_error, int error)
 {
-	return explain(ret_error, error, "--nic %s: %s", path, what);
+	return explain(ret_error, error, "--nic %s: %s", nic->name, strerror(-error));
 }
 
-static int explain_listen(char **ret_error, int error, const char *path)
-{
-	switch (error) {
-	case -EADDRINUSE:
-		return say(ret_error, error, path,
-			   "another process serves it; stop that one or choose another path");
-	case -EEXIST:
-		return say(ret_error, error, path,
-			   "a file that is no socket is there; remove it or choose another path");
-	case -ENAMETOOLONG:
-		return say(
-			ret_error, error, path,
-			"too long for a socket, which takes up to 107 bytes; choose a shorter path");
-	case -ENOENT:
-	case -ENOTDIR:
-		return say(ret_error, error, path,
-			   "its directory does not exist; create it or choose another path");
-	case -EACCES:
-	case -EPERM:
-	case -EROFS:
-		return say(
-			ret_error, error, path,
-			"may not be created in this directory; choose one that you can write to");
-	default:
-		return say(ret_error, error, path, strerror(-error));
-	}
-}
-
-static void handle_closed(uv_handle_t *handle)
+static void work_closed(uv_handle_t *handle)
 {
 	struct nic *nic = handle->data;
 
-	if (--nic->open_handles == 0)
-		free(nic);
-}
-
-static int init_handles(struct nic *nic)
-{
-	int r = uv_poll_init(nic->loop, &nic->accept, nic->listener.fd);
-
-	if (r < 0)
-		return r;
-	uv_timer_init(nic->loop, &nic->accept_retry);
-	uv_idle_init(nic->loop, &nic->work);
-	nic->open_handles = 3;
-	nic->accept.data = nic->accept_retry.data = nic->work.data = nic;
-	return 0;
+	free(nic->name);
+	free(nic);
 }
 
 static int plug(struct nic *nic, const struct port_socket_config *config, struct port_table *table)
@@ -399,6 +324,7 @@ static int plug(struct nic *nic, const struct port_socket_config *config, struct
 	return port_open(table, &port, &channel_events, nic, &nic->channel);
 }
 
+/* The socket comes last: whoever connects finds the rest. */
 static int fill(struct nic *nic, const struct port_socket_config *config, struct port_table *table,
 		char **ret_error)
 {
@@ -406,22 +332,13 @@ static int fill(struct nic *nic, const struct port_socket_config *config, struct
 	int r;
 
 	memcpy(vnet.mac, config->mac, FRAME_MAC);
-	nic->path = strdup(config->path);
-	if (!nic->path)
-		return say(ret_error, -ENOMEM, config->path, strerror(ENOMEM));
 	r = vnet_new(&vnet, &backend_ops, nic, &nic->vnet);
 	if (r < 0)
-		return say(ret_error, r, config->path, strerror(-r));
+		return say(nic, ret_error, r);
 	r = plug(nic, config, table);
 	if (r < 0)
-		return say(ret_error, r, config->path, strerror(-r));
-	r = sock_listen(config->path, NULL, &nic->listener);
-	if (r < 0)
-		return explain_listen(ret_error, r, config->path);
-	r = init_handles(nic);
-	if (r < 0)
-		return say(ret_error, r, config->path, strerror(-r));
-	return 0;
+		return say(nic, ret_error, r);
+	return acceptor_new(nic->loop, config, on_accepted, nic, &nic->acceptor, ret_error);
 }
 
 static void nic_free(struct port_socket *socket);
@@ -435,17 +352,18 @@ int nic_new(uv_loop_t *loop, const struct port_socket_config *config, struct por
 	int r;
 
 	if (!nic)
-		return say(ret_error, -ENOMEM, config->path, strerror(ENOMEM));
+		return explain(ret_error, -ENOMEM, "--nic: no memory for another");
 	nic->socket.ops = &nic_ops;
 	nic->loop = loop;
-	nic->listener.fd = -1;
 	nic->window_ns = POLL_START_NS;
-	r = fill(nic, config, table, ret_error);
+	uv_idle_init(loop, &nic->work);
+	nic->work.data = nic;
+	nic->name = strdup(config->name);
+	r = nic->name ? fill(nic, config, table, ret_error) : -ENOMEM;
 	if (r < 0) {
 		nic_free(&nic->socket);
 		return r;
 	}
-	accept_start(nic);
 	*ret = &nic->socket;
 	return 0;
 }
@@ -460,15 +378,6 @@ static void nic_free(struct port_socket *socket)
 		conn_end(nic->conns);
 	vnet_free(nic->vnet);
 	channel_close(nic->channel);
-	free(nic->path);
-	nic->path = NULL;
-	if (!nic->open_handles) {
-		sock_listener_close(&nic->listener);
-		free(nic);
-		return;
-	}
-	uv_close((uv_handle_t *)&nic->accept, handle_closed);
-	uv_close((uv_handle_t *)&nic->accept_retry, handle_closed);
-	uv_close((uv_handle_t *)&nic->work, handle_closed);
-	sock_listener_close(&nic->listener);
+	acceptor_free(nic->acceptor);
+	uv_close((uv_handle_t *)&nic->work, work_closed);
 }

@@ -5,6 +5,7 @@
 #include "net/ports/port_socket.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "net/ports/nic.h"
 #include "sys/explain.h"
@@ -28,13 +29,17 @@ int port_socket_new(uv_loop_t *loop, const struct port_socket_config *config,
 		    struct port_table *table, struct port_socket **ret, char **ret_error)
 {
 	struct port_socket_config complete = *config;
+	int r;
 
 	if (!kinds[config->kind].make)
 		return explain(ret_error, -EOPNOTSUPP, "--%s: not built in",
 			       kinds[config->kind].name);
 	if (!complete.mtu)
 		complete.mtu = network_config_of(port_table_network(table))->mtu;
-	return kinds[config->kind].make(loop, &complete, table, ret, ret_error);
+	r = kinds[config->kind].make(loop, &complete, table, ret, ret_error);
+	if (r >= 0 && !config->path)
+		close(config->fd);
+	return r;
 }
 
 void port_socket_free(struct port_socket *socket)

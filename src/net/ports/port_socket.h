@@ -26,8 +26,8 @@ enum port_socket_kind {
 /**
  * struct port_socket_config - what is asked for; complete and checked
  * @name: unique among sockets; never empty
- * @path: of the socket to make; NULL: @fd is inherited, listening or connected as it may be, and
- *        is owned by the socket from port_socket_new() on
+ * @path: of the socket to make, or that the service manager has made (sys/activation.h); NULL: @fd
+ *        is inherited, listening or connected as it may be
  * @mtu:  0: the network's
  */
 struct port_socket_config {
@@ -55,12 +55,20 @@ struct port_socket {
 	const struct port_socket_ops *ops;
 };
 
+/**
+ * port_socket_kind_of_fd() - what an inherited UNIX socket can be: a datagram socket is one, a
+ * stream socket is taken for PORT_SOCKET_STREAM (it could be a NIC's, if the user says so)
+ * @ret_error: a sentence; the caller frees
+ * Return: 0, -EBADF not open, -ENOTSOCK, -EPROTONOSUPPORT neither UNIX stream nor datagram
+ */
+int port_socket_kind_of_fd(int fd, enum port_socket_kind *ret, char **ret_error);
+
 /** port_socket_kind_name() - "nic", "stream", "dgram": the option's name, too */
 const char *port_socket_kind_name(enum port_socket_kind kind);
 
 /**
  * port_socket_new() - listen, or use the fd, and plug into the network
- * @config: strings are copied
+ * @config: strings are copied. Its fd is closed on success and stays the caller's on failure
  * @ret_error: a sentence on failure: what is wrong with path or fd and what to do; the caller frees
  */
 int port_socket_new(uv_loop_t *loop, const struct port_socket_config *config,
