@@ -23,6 +23,11 @@
  *
  * Unless said otherwise functions return 0 or a negative errno, and write out-parameters (ret_...)
  * on success only.
+ *
+ * Fork: the child has no client. There rig_conn_dispatch() fails with -ENOTCONN; rig_conn_free() and
+ * rig_server_free() close the child's copies of sockets without a word to the client or the device.
+ * Nothing else may be called. Guest memory and interrupts' eventfds stay until it ends or executes
+ * another program.
  */
 #ifndef OUTRIGGER_SERVER_H
 #define OUTRIGGER_SERVER_H

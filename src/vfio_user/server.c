@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sys/fork_guard.h"
 #include "vfio_user/region_info.h"
 #include "vfio_user/server_inbox.h"
 
@@ -119,6 +120,8 @@ int rig_server_new(const struct rig_device *device, struct rig_server **ret)
 	if (!server)
 		return -ENOMEM;
 	pthread_mutex_init(&server->peer_lock, NULL);
+	fork_guard_init();
+	server->forks = fork_guard_generation();
 	server->device = *device;
 	if (server->device.max_dma_maps == 0)
 		server->device.max_dma_maps = RIG_DEFAULT_MAX_DMA_MAPS;
@@ -131,10 +134,25 @@ int rig_server_new(const struct rig_device *device, struct rig_server **ret)
 	return 0;
 }
 
+/*
+ * In a child of a fork. Nothing is called back, no descriptor that the parent has, too, is told anything,
+ * and memory is left as it is: a thread that is no more may have been at it.
+ */
+static void abandon(struct rig_server *server)
+{
+	while (server->conns)
+		server_conn_abandon(server->conns);
+	server_inbox_unref(server->inbox);
+}
+
 void rig_server_free(struct rig_server *server)
 {
 	if (!server)
 		return;
+	if (server->forks != fork_guard_generation()) {
+		abandon(server);
+		return;
+	}
 	while (server->conns) {
 		struct rig_conn *conn = server->conns;
 

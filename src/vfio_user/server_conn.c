@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "sys/fork_guard.h"
 #include "vfio_user/server_inbox.h"
 
 /* The client and those that wait for an answer to their VERSION. */
@@ -216,6 +217,7 @@ static struct rig_conn *conn_new(struct rig_server *server, int fd)
 	if (!conn)
 		return NULL;
 	atomic_init(&conn->refs, 1);
+	conn->forks = fork_guard_generation();
 	conn->server = server;
 	conn->inbox = server->inbox;
 	server_inbox_ref(conn->inbox);
@@ -296,10 +298,18 @@ static int conn_result(const struct rig_conn *conn)
 	return error < 0 ? error : -ENOTCONN;
 }
 
+/* The epoll is the parent's, too, and so are eventfds that a dispatch would read. */
+static bool conn_forked(const struct rig_conn *conn)
+{
+	return conn->forks != fork_guard_generation();
+}
+
 int rig_conn_dispatch(struct rig_conn *conn, short revents)
 {
 	struct rig_server *server = conn->server;
 
+	if (conn_forked(conn))
+		return -ENOTCONN;
 	if (!server)
 		return conn_result(conn);
 	conn->dispatching = true;
@@ -322,7 +332,7 @@ void rig_conn_set_wants_changed(struct rig_conn *conn, void (*hook)(void *opaque
 	conn->wants_changed_opaque = opaque;
 }
 
-void server_conn_drop(struct rig_conn *conn, const char *reason)
+static void unlink_conn(struct rig_conn *conn)
 {
 	struct rig_conn **p = &conn->server->conns;
 
@@ -330,7 +340,24 @@ void server_conn_drop(struct rig_conn *conn, const char *reason)
 		p = &(*p)->next;
 	*p = conn->next;
 	conn->server->n_conns--;
+}
+
+void server_conn_drop(struct rig_conn *conn, const char *reason)
+{
+	unlink_conn(conn);
 	conn_kill(conn, -ESHUTDOWN, reason);
+}
+
+void server_conn_abandon(struct rig_conn *conn)
+{
+	unlink_conn(conn);
+	conn->server = NULL;
+	front_free(conn->front); /* closes its copies */
+	conn->front = NULL;
+	conn->sock = -1;
+	if (conn->poll_fd >= 0)
+		close(conn->poll_fd);
+	conn->poll_fd = -1;
 }
 
 void rig_conn_free(struct rig_conn *conn)
@@ -338,7 +365,9 @@ void rig_conn_free(struct rig_conn *conn)
 	if (!conn)
 		return;
 	conn->wants_changed = NULL;
-	if (conn->server)
+	if (conn->server && conn_forked(conn))
+		server_conn_abandon(conn);
+	else if (conn->server)
 		server_conn_drop(conn, "the server closed the connection");
 	server_conn_unref(conn);
 }

@@ -128,6 +128,7 @@ enum server_loss {
  */
 struct rig_server {
 	struct rig_device device;
+	unsigned int forks; /* fork_guard_generation() when it was made */
 	struct dma_map *dma;
 	struct irq_set *irqs;
 	struct server_io_fds **io_fds;
@@ -179,6 +180,7 @@ enum conn_state {
  */
 struct rig_conn {
 	atomic_uint refs;
+	unsigned int forks; /* fork_guard_generation() when it was made */
 	struct rig_server *server;
 	struct rig_conn *next;
 	enum conn_state state;
@@ -229,6 +231,9 @@ int server_claim(struct rig_server *server, struct rig_conn *conn);
 
 /** server_conn_drop() - the server's part of rig_conn_free() */
 void server_conn_drop(struct rig_conn *conn, const char *reason);
+
+/** server_conn_abandon() - the same in a child of a fork, whoever still refers to it: nobody is told */
+void server_conn_abandon(struct rig_conn *conn);
 
 /** server_woken() - for server_inbox_new() with one thread; opaque is the server */
 void server_woken(void *opaque);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -335,6 +336,55 @@ static void s047_memory_truncated_under_us_ends_that_client_with_a_reason(void *
 	assert_int_equal(rig_conn_dispatch(f->client.conn, POLLIN), -EFAULT);
 }
 
+/* In a child of fork(): it may free what it inherited. Return: 0, or what went wrong */
+static int child_of(struct fixture *f)
+{
+	int before = fds_open(), disconnected = f->device.disconnected;
+
+	if (rig_conn_dispatch(f->client.conn, POLLIN) != -ENOTCONN)
+		return 1;
+	rig_conn_free(f->client.conn);
+	rig_server_free(f->server);
+	if (fds_open() != before - FDS_OF_CONN - 1)
+		return 2;
+	return f->device.disconnected == disconnected ? 0 : 3;
+}
+
+static void a_forked_child_has_no_client_and_does_no_harm(void **state)
+{
+	struct fixture *f = *state;
+	struct iovec iov;
+	struct answer a;
+	int status;
+	pid_t pid;
+
+	assert_int_equal(map(&f->client, 0, PAGE, RIG_DMA_READ, f->memory), 0);
+	f->device.defers_access = true;
+	send_read(&f->client, 9, 0, 4);
+	pump(&f->client);
+	assert_int_equal(f->device.n_deferred, 1);
+	/* One more is there, unread: the parent's. */
+	send_numbered(&f->client, 10, WIRE_DEVICE_RESET, NULL, 0);
+
+	pid = fork();
+	if (pid == 0)
+		_exit(child_of(f));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+
+	assert_true(nothing_came(&f->client));
+	pump(&f->client);
+	receive_answer(&f->client, &a);
+	assert_int_equal(a.header.id, 10);
+	device_answer(&f->device, 0);
+	receive_answer(&f->client, &a);
+	assert_int_equal(a.header.id, 9);
+	assert_int_equal(rig_dma_translate(f->server, 0, PAGE, RIG_DMA_READ, &iov, 1), 1);
+	f->device.defers_access = false;
+	assert_usable(&f->client);
+}
+
 static void a_server_may_go_before_its_connections(void **state)
 {
 	struct fixture *f = *state;
@@ -516,6 +566,7 @@ int main(void)
 		test(s101_s102_a_client_that_is_gone_leaves_no_map_and_no_fd_but_the_state),
 		test(s101_hanging_up_at_any_byte_leaves_nothing),
 		test(s047_memory_truncated_under_us_ends_that_client_with_a_reason),
+		test(a_forked_child_has_no_client_and_does_no_harm),
 		test(a_server_may_go_before_its_connections),
 		test(s006_a_message_cut_at_every_byte_is_one_message),
 		test(s012_s013_unknown_and_foreign_commands_are_refused),
