@@ -317,11 +317,21 @@ struct version_caps client_caps(struct rig_client *client)
 	return caps;
 }
 
-uint32_t client_limit(struct rig_client *client)
+uint32_t client_limit_locked(const struct rig_client *client)
 {
-	uint32_t theirs = client_caps(client).max_data_xfer_size;
+	uint32_t theirs = client->caps.max_data_xfer_size;
 
 	/* A reply that large is what we said that we accept. */
 	return theirs < client->config.max_data_xfer_size ? theirs
 							  : client->config.max_data_xfer_size;
+}
+
+uint32_t client_limit(struct rig_client *client)
+{
+	uint32_t limit;
+
+	pthread_mutex_lock(&client->lock);
+	limit = client_limit_locked(client);
+	pthread_mutex_unlock(&client->lock);
+	return limit;
 }

@@ -343,20 +343,44 @@ void client_region_release(const struct rig_region_info *info)
 		(struct known_region *)((char *)info - offsetof(struct known_region, info)));
 }
 
+/* Locked. */
+static bool is_known_wrong(const struct rig_client *client, uint32_t region, uint64_t offset,
+			   uint64_t count)
+{
+	if (offset > UINT64_MAX - count)
+		return true;
+	if (!client->has_device)
+		return false;
+	return region >= client->device.num_regions ||
+	       (client->regions[region] &&
+		!wire_range_inside(offset, count, client->regions[region]->info.size));
+}
+
 int client_check_range(struct rig_client *client, uint32_t region, uint64_t offset, uint64_t count)
 {
-	int r = 0;
+	int r;
 
 	if (client_forked(client))
 		return -ENOTCONN;
-	if (offset > UINT64_MAX - count)
-		return -EINVAL;
 	pthread_mutex_lock(&client->lock);
-	if (client->has_device) {
-		if (region >= client->device.num_regions ||
-		    (client->regions[region] &&
-		     !wire_range_inside(offset, count, client->regions[region]->info.size)))
-			r = -EINVAL;
+	r = is_known_wrong(client, region, offset, count) ? -EINVAL : 0;
+	pthread_mutex_unlock(&client->lock);
+	return r;
+}
+
+int client_begin_io(struct rig_client *client, uint32_t region, uint64_t offset, uint64_t count,
+		    uint32_t *ret_limit, struct session **ret)
+{
+	int r = -EINVAL;
+
+	if (client_forked(client))
+		return -ENOTCONN;
+	pthread_mutex_lock(&client->lock);
+	if (!is_known_wrong(client, region, offset, count)) {
+		*ret_limit = client_limit_locked(client);
+		*ret = client->sessions;
+		session_ref(*ret);
+		r = 0;
 	}
 	pthread_mutex_unlock(&client->lock);
 	return r;

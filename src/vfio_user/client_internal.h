@@ -157,7 +157,8 @@ struct op_kind {
 /**
  * struct op - an operation: messages one after the other, each sent when the reply before has come
  *
- * First member of what its kind needs; its maker sets kind, op_run() and op_submit() the rest.
+ * First member of what its kind needs. Its maker calls op_init(), or clears it and sets kind; op_run() and
+ * op_submit() do the rest.
  * One failed message ends it.
  */
 struct op {
@@ -178,6 +179,9 @@ struct op {
 	bool cancelled;
 };
 
+/** op_init() - what op_run() and op_submit() need, in memory that was not cleared */
+void op_init(struct op *op, const struct op_kind *kind);
+
 /** op_run() - do it and wait. Return: 0, what over() made of it, or -errno. Any thread */
 int op_run(struct rig_client *client, struct op *op, rig_time deadline);
 
@@ -194,7 +198,11 @@ int op_run_in(struct session *session, struct op *op, rig_time deadline);
 int op_submit(struct rig_client *client, struct op *op, rig_time deadline,
 	      struct rig_completion done, rig_call *ret_call);
 
-/** op_drop() - for tdestroy(): one that will never be over, in a child process */
+/** op_submit_in() - the same in this session; the caller's reference to it becomes the operation's */
+int op_submit_in(struct session *session, struct op *op, rig_time deadline,
+		 struct rig_completion done, rig_call *ret_call);
+
+/** op_drop() - one that will never be over, in a child process; also for tdestroy() */
 void op_drop(void *op);
 
 /** op_wrong() - for accept(): say what is wrong with the reply. Return: -EPROTO */
@@ -305,6 +313,7 @@ bool client_forked(const struct rig_client *client);
 
 /** client_limit() - data bytes that one message may carry to and from this server */
 uint32_t client_limit(struct rig_client *client);
+uint32_t client_limit_locked(const struct rig_client *client);
 
 /** client_reply_max() - the longest reply without data of a region or memory that we ask for */
 uint32_t client_reply_max(const struct rig_client *client);
@@ -319,6 +328,14 @@ struct version_caps client_caps(struct rig_client *client);
 int client_region_hold(struct rig_client *client, uint32_t index,
 		       const struct rig_region_info **ret, rig_time deadline);
 void client_region_release(const struct rig_region_info *info);
+
+/**
+ * client_begin_io() - client_check_range(), client_limit() and session_current() in one
+ *
+ * Return: as client_check_range(), or -ENOTCONN in a child process
+ */
+int client_begin_io(struct rig_client *client, uint32_t region, uint64_t offset, uint64_t count,
+		    uint32_t *ret_limit, struct session **ret);
 
 /**
  * client_check_range() - does what is known of the device allow it?

@@ -128,63 +128,82 @@ static const struct op_kind write_kind = {
 	.clear = write_clear,
 };
 
-static void io_init(struct io_op *self, struct rig_client *client, const struct op_kind *kind,
-		    uint32_t region, uint64_t offset, size_t count)
+/*
+ * What both ways of doing it begin with. @self: on the stack of who waits, so not cleared as a whole:
+ * that would cost more than all that is done with it.
+ * @ret: with a reference, for op_run_in() or op_submit_in(). Return: as client_begin_io()
+ */
+static int io_begin(struct io_op *self, struct rig_client *client, const struct op_kind *kind,
+		    uint32_t region, uint64_t offset, size_t count, struct session **ret)
 {
-	self->op.kind = kind;
+	int r = client_begin_io(client, region, offset, count, &self->limit, ret);
+
+	if (r < 0)
+		return r;
+	op_init(&self->op, kind);
 	self->left = count;
 	self->offset = offset;
-	self->limit = client_limit(client);
 	if (kind == &write_kind && self->limit > WRITE_MAX)
 		self->limit = WRITE_MAX;
+	self->any = false;
 	self->part.region = region;
+	return 0;
 }
 
 int rig_client_region_read(struct rig_client *client, uint32_t region, uint64_t offset, void *buf,
 			   size_t count, rig_time deadline)
 {
-	struct io_op self = { .in = buf };
-	int r = client_check_range(client, region, offset, count);
+	struct session *session;
+	struct io_op self;
+	int r = io_begin(&self, client, &read_kind, region, offset, count, &session);
 
 	if (r < 0)
 		return r;
-	io_init(&self, client, &read_kind, region, offset, count);
-	return op_run(client, &self.op, deadline);
+	self.in = buf;
+	r = op_run_in(session, &self.op, deadline);
+	session_unref(session);
+	return r;
 }
 
 int rig_client_region_write(struct rig_client *client, uint32_t region, uint64_t offset,
 			    const void *buf, size_t count, rig_time deadline)
 {
-	struct io_op self = { .out = buf };
-	int r = client_check_range(client, region, offset, count);
+	struct session *session;
+	struct io_op self;
+	int r = io_begin(&self, client, &write_kind, region, offset, count, &session);
 
 	if (r < 0)
 		return r;
-	io_init(&self, client, &write_kind, region, offset, count);
-	return op_run(client, &self.op, deadline);
+	self.out = buf;
+	r = op_run_in(session, &self.op, deadline);
+	session_unref(session);
+	return r;
 }
 
 int rig_client_region_read_async(struct rig_client *client, uint32_t region, uint64_t offset,
 				 void *buf, size_t count, rig_time deadline,
 				 struct rig_completion done, rig_call *ret_call)
 {
-	struct io_op *self;
-	int r = client_check_range(client, region, offset, count);
+	struct io_op *self = calloc(1, sizeof(*self));
+	struct session *session;
+	int r;
 
-	if (r < 0)
-		return r;
-	self = calloc(1, sizeof(*self));
 	if (!self)
 		return -ENOMEM;
+	r = io_begin(self, client, &read_kind, region, offset, count, &session);
+	if (r < 0) {
+		free(self);
+		return r;
+	}
 	self->in = buf;
-	io_init(self, client, &read_kind, region, offset, count);
-	return op_submit(client, &self->op, deadline, done, ret_call);
+	return op_submit_in(session, &self->op, deadline, done, ret_call);
 }
 
 int rig_client_region_write_async(struct rig_client *client, uint32_t region, uint64_t offset,
 				  const void *buf, size_t count, rig_time deadline,
 				  struct rig_completion done, rig_call *ret_call)
 {
+	struct session *session;
 	struct io_op *self;
 	int r = client_check_range(client, region, offset, count);
 
@@ -194,23 +213,24 @@ int rig_client_region_write_async(struct rig_client *client, uint32_t region, ui
 	if (!self)
 		return -ENOMEM;
 	self->copy = malloc(count ? count : 1);
-	if (!self->copy) {
+	r = self->copy ? io_begin(self, client, &write_kind, region, offset, count, &session)
+		       : -ENOMEM;
+	if (r < 0) {
+		free(self->copy);
 		free(self);
-		return -ENOMEM;
+		return r;
 	}
 	if (count > 0)
 		memcpy(self->copy, buf, count);
 	self->out = self->copy;
-	io_init(self, client, &write_kind, region, offset, count);
-	return op_submit(client, &self->op, deadline, done, ret_call);
+	return op_submit_in(session, &self->op, deadline, done, ret_call);
 }
 
 /* Writes without a reply */
 
-static int post(struct rig_client *client, enum wire_command command, const struct iovec *iov,
+static int post(struct session *session, enum wire_command command, const struct iovec *iov,
 		size_t n_iov, rig_time deadline)
 {
-	struct session *session = session_current(client);
 	int r = front_post(session->front, command, iov, n_iov);
 
 	while (r == -EAGAIN) {
@@ -218,29 +238,30 @@ static int post(struct rig_client *client, enum wire_command command, const stru
 		if (r == 0)
 			r = front_post(session->front, command, iov, n_iov);
 	}
-	session_unref(session);
 	return r;
 }
 
 int rig_client_region_post(struct rig_client *client, uint32_t region, uint64_t offset,
 			   const void *buf, size_t count, rig_time deadline)
 {
-	struct io_op self = { .out = buf };
-	int r = client_check_range(client, region, offset, count);
+	struct session *session;
+	struct io_op self;
+	int r = io_begin(&self, client, &write_kind, region, offset, count, &session);
 
 	if (r < 0)
 		return r;
-	io_init(&self, client, &write_kind, region, offset, count);
+	self.out = buf;
 	while (r == 0 && next_part(&self)) {
 		const struct iovec iov[] = {
 			{ &self.part, sizeof(self.part) },
 			{ (void *)self.out, self.part.count },
 		};
 
-		r = post(client, WIRE_REGION_WRITE, iov, self.part.count ? 2 : 1, deadline);
+		r = post(session, WIRE_REGION_WRITE, iov, self.part.count ? 2 : 1, deadline);
 		if (self.part.count)
 			self.out += self.part.count;
 	}
+	session_unref(session);
 	return r;
 }
 
@@ -339,7 +360,7 @@ int rig_client_region_write_multi(struct rig_client *client, const struct rig_wr
 	struct multi_op self;
 	int r = check_writes(client, writes, n);
 
-	self.op = (struct op) { .kind = &multi_kind };
+	op_init(&self.op, &multi_kind);
 	self.writes = writes;
 	self.n = n;
 	self.done = 0;
@@ -353,16 +374,21 @@ int rig_client_region_write_multi(struct rig_client *client, const struct rig_wr
 int rig_client_region_post_multi(struct rig_client *client, const struct rig_write *writes,
 				 size_t n, rig_time deadline)
 {
+	struct session *session;
 	struct multi_op self;
 	int r = check_writes(client, writes, n);
 
+	if (r < 0)
+		return r;
+	session = session_current(client);
 	self.writes = writes;
 	self.n = n;
 	while (r == 0 && multi_fill(&self)) {
 		struct iovec iov[2];
 
 		multi_iov(&self, iov);
-		r = post(client, WIRE_REGION_WRITE_MULTI, iov, 2, deadline);
+		r = post(session, WIRE_REGION_WRITE_MULTI, iov, 2, deadline);
 	}
+	session_unref(session);
 	return r;
 }

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sys/clock.h"
 #include "vfio_user/client_internal.h"
 
 int op_wrong(struct op *op, const char *format, ...)
@@ -32,6 +33,16 @@ int op_no_memory(struct op *op)
 {
 	op_wrong(op, "out of memory");
 	return -ENOMEM;
+}
+
+void op_init(struct op *op, const struct op_kind *kind)
+{
+	op->kind = kind;
+	op->sent = false;
+	op->why[0] = '\0';
+	op->done = (struct rig_completion) { 0 };
+	op->id = 0;
+	op->cancelled = false;
 }
 
 static int on_reply(struct front_call *call, const struct link_reply *reply)
@@ -51,11 +62,13 @@ static void op_begin(struct op *op, struct session *session, rig_time deadline)
 {
 	op->session = session;
 	op->client = session->client;
-	op->started = rig_now();
+	op->started = clock_coarse(); /* for people, if it fails */
 	op->deadline = deadline;
-	op->call = (struct front_call) { .accept = on_reply };
+	op->call.accept = on_reply;
+	op->call.done = NULL;
 }
 
+/* Asynchronous: its on_done() follows. */
 static int op_send(struct op *op, const struct op_message *m)
 {
 	int r;
@@ -76,15 +89,15 @@ static int op_end(struct op *op, int result)
 
 /* Blocking */
 
-static int op_send_waiting(struct op *op, const struct op_message *m)
+/* Return: 0: there was a reply, or something else in its place: op->call.result; else: nothing was sent */
+static int op_ask(struct op *op, const struct op_message *m)
 {
-	int r = op_send(op, m);
+	int r;
 
-	while (r == -EAGAIN) {
-		r = front_room(op->session->front, op->deadline);
-		if (r == 0)
-			r = op_send(op, m);
-	}
+	op->reply_min = m->reply_min;
+	r = front_exchange(op->session->front, &op->call, op->kind->command, m->iov, m->n_iov,
+			   m->fds, m->n_fds, m->reply_max, m->reply_fds_max, op->deadline);
+	op->sent = r == 0;
 	return r;
 }
 
@@ -96,9 +109,14 @@ static int op_exchange(struct op *op)
 
 	if (r <= 0)
 		return r;
-	r = op_send_waiting(op, &m);
+	r = op_ask(op, &m);
+	while (r == -EAGAIN) {
+		r = front_room(op->session->front, op->deadline);
+		if (r == 0)
+			r = op_ask(op, &m);
+	}
 	if (r == 0)
-		r = front_wait(op->session->front, &op->call);
+		r = op->call.result;
 	return r < 0 ? r : 1;
 }
 
@@ -241,16 +259,20 @@ static void on_done(struct front_call *call, int result)
 int op_submit(struct rig_client *client, struct op *op, rig_time deadline,
 	      struct rig_completion done, rig_call *ret_call)
 {
+	if (client_forked(client)) {
+		op_drop(op);
+		return -ENOTCONN;
+	}
+	return op_submit_in(session_current(client), op, deadline, done, ret_call);
+}
+
+int op_submit_in(struct session *session, struct op *op, rig_time deadline,
+		 struct rig_completion done, rig_call *ret_call)
+{
 	rig_call id;
 	int r;
 
-	if (client_forked(client)) {
-		if (op->kind->clear)
-			op->kind->clear(op);
-		free(op);
-		return -ENOTCONN;
-	}
-	op_begin(op, session_current(client), deadline);
+	op_begin(op, session, deadline);
 	op->call.done = on_done;
 	op->done = done;
 	atomic_init(&op->refs, 1);

@@ -183,7 +183,7 @@ struct front_call {
 	struct front_waiter *waiter;
 	rig_time deadline;
 	uint64_t order; /* among the requests of this front; the lock covers it */
-	int result;
+	int result; /* of one that is over: to be read */
 	uint16_t id;
 	uint8_t sock;
 	uint8_t state;
@@ -201,6 +201,16 @@ int front_start(struct front *front, struct front_call *call, enum wire_command 
 
 /** front_wait() - until a call without done() is over. Return: its result */
 int front_wait(struct front *front, struct front_call *call);
+
+/**
+ * front_exchange() - front_start() and front_wait() in one, at fewer locks
+ * @call: without done()
+ *
+ * Return: 0: it is over, with call->result; else as front_start(), and nothing was sent.
+ */
+int front_exchange(struct front *front, struct front_call *call, enum wire_command command,
+		   const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds,
+		   size_t reply_max, size_t reply_fds_max, rig_time deadline);
 
 /**
  * front_room() - wait until front_start() gives no -EAGAIN any more

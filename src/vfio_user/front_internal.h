@@ -229,6 +229,11 @@ void front_put(struct front *front);
 /** front_send() - everything that waits, unless it has to wait for POLLOUT. Unlocks meanwhile */
 void front_send(struct front *front);
 
+/** front_queue() - front_start() with the lock held, and without sending */
+int front_queue(struct front *front, struct front_call *call, enum wire_command command,
+		const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds,
+		size_t reply_max, size_t reply_fds_max, rig_time deadline);
+
 /* front_read.c */
 
 /** enum front_receipt - what a recvmsg brought */

@@ -106,34 +106,44 @@ static void queued(struct front *front, struct front_sock *sock)
 	front_unlock(front);
 }
 
-int front_start(struct front *front, struct front_call *call, enum wire_command command,
+int front_queue(struct front *front, struct front_call *call, enum wire_command command,
 		const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds,
 		size_t reply_max, size_t reply_fds_max, rig_time deadline)
 {
-	struct front_sock *sock;
 	int r;
 
-	if (front_forked(front))
-		return -ENOTCONN;
 	call->front = front;
 	call->waiter = NULL;
 	call->deadline = deadline;
 	call->result = 0;
 	call->state = FRONT_CALL_FLYING;
 	call->event.kind = FRONT_EVENT_CALL;
-	front_lock(front);
 	call->sock = front->out;
-	sock = &front->socks[front->out];
 	/* Who waits for a call looks at the clock itself. */
-	r = link_request(sock->link, command, iov, n_iov, fds, n_fds, reply_max, reply_fds_max,
-			 call->done != NULL ? deadline : LINK_FOREVER, front_call_done, call,
-			 &call->id);
+	r = link_request(front->socks[front->out].link, command, iov, n_iov, fds, n_fds, reply_max,
+			 reply_fds_max, call->done != NULL ? deadline : LINK_FOREVER,
+			 front_call_done, call, &call->id);
+	if (r == 0)
+		call->order = ++front->started;
+	return r;
+}
+
+int front_start(struct front *front, struct front_call *call, enum wire_command command,
+		const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds,
+		size_t reply_max, size_t reply_fds_max, rig_time deadline)
+{
+	int r;
+
+	if (front_forked(front))
+		return -ENOTCONN;
+	front_lock(front);
+	r = front_queue(front, call, command, iov, n_iov, fds, n_fds, reply_max, reply_fds_max,
+			deadline);
 	if (r < 0) {
 		front_unlock(front);
 		return r;
 	}
-	call->order = ++front->started;
-	queued(front, sock);
+	queued(front, &front->socks[call->sock]);
 	return 0;
 }
 

@@ -237,6 +237,27 @@ int front_wait(struct front *front, struct front_call *call)
 	return call->result;
 }
 
+int front_exchange(struct front *front, struct front_call *call, enum wire_command command,
+		   const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds,
+		   size_t reply_max, size_t reply_fds_max, rig_time deadline)
+{
+	struct front_waiter w = { .call = call, .deadline = deadline };
+	int r;
+
+	if (front_forked(front))
+		return -ENOTCONN;
+	front_lock(front);
+	r = front_queue(front, call, command, iov, n_iov, fds, n_fds, reply_max, reply_fds_max,
+			deadline);
+	if (r < 0) {
+		front_unlock(front);
+		return r;
+	}
+	call->waiter = &w;
+	wait_for(front, &w); /* which sends it first */
+	return 0;
+}
+
 int front_room(struct front *front, rig_time deadline)
 {
 	struct front_waiter w = { .deadline = deadline };
