@@ -14,6 +14,7 @@
 #include <outrigger/vfio_user.h>
 
 #define AT_ONCE 64
+#define LOOKS	8 /* between two yields, as in our client */
 
 void make_read_request(struct read_request *request, uint16_t id, uint64_t offset)
 {
@@ -75,15 +76,29 @@ static void serve_descriptions(int fd)
 	}
 }
 
-static ssize_t receive(int fd, void *buf, size_t len, bool polls)
+ssize_t echo_poll(int fd, void *buf, size_t len, uint64_t end_ns)
 {
 	ssize_t n;
 
-	if (!polls)
-		return recv(fd, buf, len, 0);
-	while ((n = recv(fd, buf, len, MSG_DONTWAIT)) < 0 && errno == EAGAIN)
+	for (unsigned int looks = 1;; looks++) {
+		n = recv(fd, buf, len, MSG_DONTWAIT);
+		if (n >= 0 || errno != EAGAIN)
+			return n;
+		if (looks % LOOKS != 0)
+			continue;
+		if (now_ns() > end_ns)
+			return n;
 		sched_yield();
-	return n;
+	}
+}
+
+static ssize_t receive(int fd, void *buf, size_t len, bool polls)
+{
+	ssize_t n = -1;
+
+	if (polls)
+		n = echo_poll(fd, buf, len, now_ns() + ECHO_POLLS_US * 1000u);
+	return n < 0 ? recv(fd, buf, len, 0) : n;
 }
 
 _Noreturn static void serve_reads(int fd, bool polls)

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "vfio_user/wire.h"
 
@@ -30,12 +31,17 @@ struct read_reply {
 static_assert(sizeof(struct read_request) == 32, "a request");
 static_assert(sizeof(struct read_reply) == 36, "a reply");
 
+#define ECHO_POLLS_US 200
+
 void make_read_request(struct read_request *request, uint16_t id, uint64_t offset);
+
+/** echo_poll() - recv() again and again. Return: as recv(); EAGAIN: nothing came until then */
+ssize_t echo_poll(int fd, void *buf, size_t len, uint64_t end_ns);
 
 /**
  * echo_server_start() - a child process that ends with our end of the socket
  * @cpu: where it runs; -1: anywhere
- * @polls: it never sleeps
+ * @polls: it sleeps only when nothing came for ECHO_POLLS_US
  *
  * Return: that end, blocking
  */
