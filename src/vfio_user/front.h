@@ -183,7 +183,7 @@ struct front_call {
 	struct front_waiter *waiter;
 	rig_time deadline;
 	uint64_t order; /* among the requests of this front; the lock covers it */
-	int result; /* of one that is over: to be read */
+	int result;	/* of one that is over: to be read */
 	uint16_t id;
 	uint8_t sock;
 	uint8_t state;

@@ -284,11 +284,9 @@ static void nap(struct front *front, struct front_waiter *w)
 	w->napped = sock_receive(&front->socks[0], NAP, w) == FRONT_NOTHING;
 }
 
-/* Look, then sleep. */
-static void wait_longer(struct front *front, struct front_waiter *w, rig_time until)
+/* Look, then sleep. start: it is now */
+static void wait_longer(struct front *front, struct front_waiter *w, rig_time until, rig_time start)
 {
-	rig_time start = rig_now();
-
 	if (front->look_us > 0 && look(front, w, start))
 		return;
 	if (may_nap(front, w, until))
@@ -317,5 +315,5 @@ void front_read_turn(struct front *front, struct front_waiter *w)
 	else if (any_broken(front))
 		front_receive(front);
 	else
-		wait_longer(front, w, until);
+		wait_longer(front, w, until, now);
 }

@@ -299,7 +299,7 @@ void rx_handle(struct link *link)
 	if (link->handling || rx_have(&link->rx) == 0)
 		return;
 	link->handling = true;
-	while (link->error == 0 && rx_step(link))
+	while (link->error == 0 && rx_have(&link->rx) > 0 && rx_step(link))
 		;
 	link->handling = false;
 }

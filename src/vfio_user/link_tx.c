@@ -31,6 +31,8 @@
 
 static void chunk_close_fds(struct tx_chunk *chunk)
 {
+	if (chunk->fds == NULL)
+		return;
 	for (size_t i = 0; i < chunk->n_fds; i++)
 		close(chunk->fds[i]);
 	free(chunk->fds);
@@ -210,7 +212,7 @@ static void tx_keep(struct link_tx *tx, struct tx_chunk *chunk)
 static void tx_age(struct link_tx *tx, const struct tx_chunk *chunk)
 {
 	tx->quiet = chunk->cap > CHUNK_SIZE ? 0 : tx->quiet + 1;
-	if (tx->quiet < QUIET_CHUNKS)
+	if (tx->large == NULL || tx->quiet < QUIET_CHUNKS)
 		return;
 	free(tx->large);
 	tx->large = NULL;
