@@ -29,10 +29,9 @@ static const int end_signals[] = { SIGINT, SIGTERM };
 #define N_END_SIGNALS (sizeof(end_signals) / sizeof(end_signals[0]))
 
 struct net_command {
-	const struct net_options *options;
+	const struct net_settings *settings;
 	uv_loop_t loop;
 	uv_signal_t signals[N_END_SIGNALS];
-	struct net_settings settings;
 	struct net_service *service;
 };
 
@@ -70,57 +69,53 @@ static void signals_end(struct net_command *command)
 	}
 }
 
-/* The name of a NIC's port is its path as it was given. */
-static int settings_fill(struct net_settings *settings, const struct net_options *options)
-{
-	settings->network = options->network;
-	settings->sockets = calloc(options->n_nics, sizeof(settings->sockets[0]));
-	if (!settings->sockets)
-		return -ENOMEM;
-	settings->n_sockets = options->n_nics;
-	for (unsigned int i = 0; i < options->n_nics; i++) {
-		const struct net_nic *nic = &options->nics[i];
-
-		settings->sockets[i] = (struct port_socket_config) {
-			.kind = PORT_SOCKET_NIC,
-			.name = nic->path,
-			.path = nic->path,
-			.fd = -1,
-			.mac_given = true,
-			.isolated = options->network.isolated,
-			.mode = PORT_SOCKET_MODE,
-			.group = (gid_t)-1,
-		};
-		memcpy(settings->sockets[i].mac, nic->mac, FRAME_MAC);
-	}
-	return 0;
-}
-
 static int service_start(struct net_command *command)
 {
 	char *error = NULL;
 	int r = activation_start(&error);
 
 	if (r >= 0)
-		r = settings_fill(&command->settings, command->options);
-	if (r >= 0)
-		r = net_service_new(&command->loop, &command->settings, &command->service, &error);
+		r = net_service_new(&command->loop, command->settings, &command->service, &error);
 	if (r < 0)
 		log_error("%s", error ? error : strerror(-r));
 	free(error);
 	return r;
 }
 
-static void say_ready(const struct net_options *options)
+/* "2 NICs, 1 stream socket": kinds of which there are none are left out. */
+static void say_sockets(const struct net_settings *settings)
 {
-	const struct network_config *network = &options->network;
+	static const char *const names[] = {
+		[PORT_SOCKET_NIC] = "NIC",
+		[PORT_SOCKET_STREAM] = "stream socket",
+		[PORT_SOCKET_DGRAM] = "dgram socket",
+	};
+
+	for (size_t kind = 0; kind < sizeof(names) / sizeof(names[0]); kind++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < settings->n_sockets; i++)
+			n += settings->sockets[i].kind == kind;
+		if (n)
+			printf(", %zu %s%s", n, names[kind], n == 1 ? "" : "s");
+	}
+}
+
+static void say_ready(const struct net_command *command)
+{
+	const struct network_config *network =
+		network_config_of(net_service_network(command->service));
 	char gateway[INET_ADDRSTRLEN];
 	int r;
 
 	inet_ntop(AF_INET, &network->start_address, gateway, sizeof(gateway));
-	printf("outrigger: ready: %s network %s/%d, %u NIC%s\n", network_mode_name(network->mode),
-	       gateway, __builtin_popcount(network->subnet_mask.s_addr), options->n_nics,
-	       options->n_nics == 1 ? "" : "s");
+	printf("outrigger: ready: %s network ", network_mode_name(network->mode));
+	if (network->mode == NETWORK_BRIDGED)
+		printf("on %s", network->ifname);
+	else
+		printf("%s/%d", gateway, __builtin_popcount(network->subnet_mask.s_addr));
+	say_sockets(command->settings);
+	printf("\n");
 	fflush(stdout);
 	r = notify_service_manager("READY=1");
 	if (r < 0)
@@ -138,16 +133,16 @@ static int serve(struct net_command *command)
 	r = service_start(command);
 	if (r < 0)
 		return r;
-	say_ready(command->options);
+	say_ready(command);
 	uv_run(&command->loop, UV_RUN_DEFAULT);
 	(void)notify_service_manager("STOPPING=1"); /* READY=1 had the warning */
 	return 0;
 }
 
 /* Return: exit status */
-static int run(const struct net_options *options)
+static int run(const struct net_settings *settings)
 {
-	struct net_command command = { .options = options };
+	struct net_command command = { .settings = settings };
 	int r = uv_loop_init(&command.loop);
 
 	if (r < 0) {
@@ -158,7 +153,6 @@ static int run(const struct net_options *options)
 	net_service_free(command.service);
 	signals_end(&command);
 	uv_run(&command.loop, UV_RUN_DEFAULT);
-	net_settings_free(&command.settings);
 	uv_loop_close(&command.loop);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -181,11 +175,11 @@ int cmd_net(int argc, char **argv)
 	if (r < 0) {
 		status = refuse(r, error);
 	} else if (options.help) {
-		fputs(net_options_usage(), stdout);
+		net_options_usage(stdout);
 		status = EXIT_SUCCESS;
 	} else {
-		log_set_level(options.log_level);
-		status = run(&options);
+		log_set_level(options.settings.log_level);
+		status = run(&options.settings);
 	}
 	net_options_free(&options);
 	return status;

@@ -6,26 +6,14 @@
 #define CLI_NET_OPTIONS_H
 
 #include <stdbool.h>
-#include <stdint.h>
+#include <stdio.h>
 
-#include "net/network.h"
-#include "sys/log.h"
-
-/** struct net_nic - one --nic and the --mac after it */
-struct net_nic {
-	const char *path; /* as given; argv's */
-	char *absolute;	  /* the same however it was spelled */
-	uint8_t mac[FRAME_MAC];
-	bool mac_given;
-};
+#include "net/settings/settings.h"
 
 /** struct net_options - what the user wants, complete and checked */
 struct net_options {
 	bool help; /* then nothing else counts */
-	struct network_config network;
-	struct net_nic *nics;
-	unsigned int n_nics;
-	enum log_level log_level;
+	struct net_settings settings;
 };
 
 /**
@@ -41,6 +29,6 @@ int net_options_parse(int argc, char **argv, struct net_options *ret, char **ret
 void net_options_free(struct net_options *options);
 
 /** net_options_usage() - the text of --help */
-const char *net_options_usage(void);
+void net_options_usage(FILE *to);
 
 #endif

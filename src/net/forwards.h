@@ -30,12 +30,14 @@ struct forward_config {
 /**
  * forward_parse() - "tcp:127.0.0.1:8080-guest:80"
  *
- * PROTOCOL:HOST-GUEST:PORT. PROTOCOL: tcp, udp. HOST: PORT (every address), ADDRESS:PORT,
- * [ADDRESS6]:PORT, or the absolute path of a socket to make (tcp only). GUEST: name, IPv4 address,
- * [IPv6 address], or MAC in brackets. Ports are 1 to 65535.
+ * PROTOCOL:HOST-GUEST:PORT. PROTOCOL: tcp, udp. HOST: PORT (every address, IPv6 ones if the guest's
+ * is), ADDRESS:PORT, [ADDRESS6]:PORT, or the absolute path of a socket to make (tcp only), in
+ * brackets if there is more than one hyphen. GUEST: name, IPv4 address, [IPv6 address], or MAC in
+ * brackets. Ports are 1 to 65535. Addresses are of one family; that of a name's or MAC's lease is
+ * IPv4.
  *
  * @ret_error: a sentence without the option's name: what is wrong and what would be right
- * Return: 0, -EINVAL
+ * Return: 0, -EINVAL, -ENOMEM
  */
 int forward_parse(const char *text, struct forward_config *ret, char **ret_error);
 

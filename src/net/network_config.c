@@ -268,6 +268,23 @@ static int check_prefix6(const struct network_config *config, char **ret_error)
 	return 0;
 }
 
+/* Which options a mode has. */
+static int check_mode(const struct network_config *config, char **ret_error)
+{
+	if (config->prefix_given && config->mode != NETWORK_SHARED)
+		return explain(
+			ret_error, -EINVAL,
+			"--nat66-prefix %s: a %s network has no NAT66; leave it out or serve a shared "
+			"network",
+			text6_of(&config->nat66_prefix).s, network_mode_name(config->mode));
+	if (config->mode == NETWORK_BRIDGED && config->kind == NETWORK_USER)
+		return explain(
+			ret_error, -EINVAL,
+			"--network user: cannot bridge, which takes the kernel; leave it out, "
+			"or serve a shared network");
+	return 0;
+}
+
 static int check_mtu(const struct network_config *config, char **ret_error)
 {
 	if (config->mtu < FRAME_MTU_MIN || config->mtu > FRAME_MTU_MAX)
@@ -298,8 +315,11 @@ static int check_addresses(const struct network_config *config, char **ret_error
 int network_config_check(const struct network_config *config, unsigned int n_ports,
 			 char **ret_error)
 {
-	int r = check_addresses(config, ret_error);
+	int r = check_mode(config, ret_error);
 
+	if (r < 0)
+		return r;
+	r = check_addresses(config, ret_error);
 	if (r < 0)
 		return r;
 	r = check_ports(n_ports, ret_error);

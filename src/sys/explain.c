@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 int explain(char **ret_error, int error, const char *format, ...)
 {
@@ -16,4 +17,24 @@ int explain(char **ret_error, int error, const char *format, ...)
 		*ret_error = NULL;
 	va_end(args);
 	return error;
+}
+
+void explain_about(char **error, const char *format, ...)
+{
+	char *about, *whole;
+	va_list args;
+	int n;
+
+	if (!*error)
+		return;
+	va_start(args, format);
+	n = vasprintf(&about, format, args);
+	va_end(args);
+	if (n < 0)
+		return;
+	if (asprintf(&whole, "%s%s", about, *error) >= 0) {
+		free(*error);
+		*error = whole;
+	}
+	free(about);
 }

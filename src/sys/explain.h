@@ -13,4 +13,10 @@
 int explain(char **ret_error, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/**
+ * explain_about() - put what it is about before the sentence that is there: "--mtu 5: " and the rest
+ * @error: what explain() left; untouched if that is NULL
+ */
+void explain_about(char **error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 #endif

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "cli/net_options.h"
-#include "cli/nic_mac.h"
+#include "net/ports/nic_mac.h"
 
 #define MAX_ARGS 48
 
@@ -62,27 +62,30 @@ static void bad(const char *line, const char *about, const char *what)
 	net_options_free(&options);
 }
 
-static void the_mode_is_shared_or_host(void **state)
+static void the_mode_is_one_of_three(void **state)
 {
 	struct net_options options = good("shared --nic /tmp/a");
 
-	assert_int_equal(options.network.mode, NETWORK_SHARED);
+	assert_int_equal(options.settings.network.mode, NETWORK_SHARED);
 	net_options_free(&options);
 	options = good("host --nic /tmp/a");
-	assert_int_equal(options.network.mode, NETWORK_HOST);
+	assert_int_equal(options.settings.network.mode, NETWORK_HOST);
 	net_options_free(&options);
-	bad("", "the mode is missing", "shared|host");
-	bad("bridged --nic /tmp/a", "bridged: unknown mode", "shared or host");
-	bad("--nic /tmp/a shared", "--nic: unknown mode", "shared or host");
+	options = good("--nic /tmp/a --mode host");
+	assert_int_equal(options.settings.network.mode, NETWORK_HOST);
+	net_options_free(&options);
+	bad("", "the mode is missing", "shared|host|bridged");
+	bad("nat --nic /tmp/a", "--mode nat: unknown mode", "shared, host or bridged");
+	bad("--nic /tmp/a shared", "shared: unexpected argument", "--help");
 }
 
 static void at_least_one_nic_is_given(void **state)
 {
 	struct net_options options = good("shared --nic /tmp/a --nic=/tmp/b");
 
-	assert_int_equal(options.n_nics, 2);
-	assert_string_equal(options.nics[0].path, "/tmp/a");
-	assert_string_equal(options.nics[1].path, "/tmp/b");
+	assert_int_equal(options.settings.n_sockets, 2);
+	assert_string_equal(options.settings.sockets[0].path, "/tmp/a");
+	assert_string_equal(options.settings.sockets[1].path, "/tmp/b");
 	net_options_free(&options);
 	bad("shared", "--nic: none given", "at least one");
 	bad("shared --nic", "--nic: its value is missing", "--help");
@@ -123,9 +126,9 @@ static void the_three_addresses_come_together(void **state)
 		good("shared --nic /tmp/a --start-address 10.1.0.1 --end-address 10.1.0.99 "
 		     "--subnet-mask 255.255.0.0");
 
-	assert_string_equal(inet_ntoa(options.network.start_address), "10.1.0.1");
-	assert_string_equal(inet_ntoa(options.network.end_address), "10.1.0.99");
-	assert_string_equal(inet_ntoa(options.network.subnet_mask), "255.255.0.0");
+	assert_string_equal(inet_ntoa(options.settings.network.start_address), "10.1.0.1");
+	assert_string_equal(inet_ntoa(options.settings.network.end_address), "10.1.0.99");
+	assert_string_equal(inet_ntoa(options.settings.network.subnet_mask), "255.255.0.0");
 	net_options_free(&options);
 	bad("shared --nic /tmp/a --start-address 10.1.0.1", "--end-address --subnet-mask not given",
 	    "all three");
@@ -141,7 +144,7 @@ static void addresses_are_four_numbers(void **state)
 	bad("shared --nic /tmp/a --start-address 10.1.1.256", "--start-address 10.1.1.256", "IPv4");
 	bad("shared --nic /tmp/a --end-address fd00::1", "--end-address fd00::1", "IPv4");
 	bad("shared --nic /tmp/a --subnet-mask /24", "--subnet-mask /24", "IPv4");
-	bad("shared --nic /tmp/a --start-address=", "--start-address ", "IPv4");
+	bad("shared --nic /tmp/a --start-address=", "--start-address: ", "IPv4");
 }
 
 static void what_is_no_network_is_refused_by_its_check(void **state)
@@ -156,13 +159,13 @@ static void the_ipv6_prefix_is_for_shared_networks(void **state)
 	struct in6_addr expected;
 
 	inet_pton(AF_INET6, "fd12:34::", &expected);
-	assert_memory_equal(&options.network.nat66_prefix, &expected, sizeof(expected));
+	assert_memory_equal(&options.settings.network.nat66_prefix, &expected, sizeof(expected));
 	net_options_free(&options);
 	options = good("shared --nic /tmp/a --nat66-prefix fd12:34::/64");
-	assert_memory_equal(&options.network.nat66_prefix, &expected, sizeof(expected));
+	assert_memory_equal(&options.settings.network.nat66_prefix, &expected, sizeof(expected));
 	net_options_free(&options);
 	bad("host --nic /tmp/a --nat66-prefix fd12:34::", "--nat66-prefix fd12:34::",
-	    "host network has no NAT");
+	    "host network has no NAT66");
 	bad("shared --nic /tmp/a --nat66-prefix fd12:34::/48", "--nat66-prefix", "64 bits");
 	bad("shared --nic /tmp/a --nat66-prefix fd12", "--nat66-prefix fd12", "no IPv6 prefix");
 	bad("shared --nic /tmp/a --nat66-prefix fe80::", "--nat66-prefix fe80::", "fd00::/8");
@@ -178,7 +181,7 @@ static void the_mtu_is_a_number_in_range(void **state)
 	struct net_options options = good("shared --nic /tmp/a --mtu 9000");
 	char line[128];
 
-	assert_int_equal(options.network.mtu, 9000);
+	assert_int_equal(options.settings.network.mtu, 9000);
 	net_options_free(&options);
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		snprintf(line, sizeof(line), "shared --nic /tmp/a --mtu %s", values[i]);
@@ -192,9 +195,9 @@ static void a_mac_belongs_to_the_nic_before_it(void **state)
 	struct net_options options =
 		good("shared --nic /tmp/a --nic /tmp/b --mac 02:ab:CD:00:00:01 --nic /tmp/c");
 
-	assert_false(options.nics[0].mac_given);
-	assert_memory_equal(options.nics[1].mac, expected, FRAME_MAC);
-	assert_false(options.nics[2].mac_given);
+	assert_memory_not_equal(options.settings.sockets[0].mac, expected, FRAME_MAC);
+	assert_memory_equal(options.settings.sockets[1].mac, expected, FRAME_MAC);
+	assert_memory_not_equal(options.settings.sockets[2].mac, expected, FRAME_MAC);
 	net_options_free(&options);
 	bad("shared --mac 02:00:00:00:00:01 --nic /tmp/a", "--mac 02:00:00:00:00:01",
 	    "no --nic before it");
@@ -219,18 +222,21 @@ static void no_two_nics_have_one_mac(void **state)
 	struct net_options options = good("shared --nic /tmp/a --nic /tmp/b");
 	char line[128];
 
-	assert_memory_not_equal(options.nics[0].mac, options.nics[1].mac, FRAME_MAC);
+	assert_memory_not_equal(options.settings.sockets[0].mac, options.settings.sockets[1].mac,
+				FRAME_MAC);
 	/* a derived address that an explicit one takes gives way */
 	snprintf(line, sizeof(line),
 		 "shared --nic /tmp/a --nic /tmp/b --mac 02:%02x:%02x:%02x:%02x:%02x",
-		 options.nics[0].mac[1], options.nics[0].mac[2], options.nics[0].mac[3],
-		 options.nics[0].mac[4], options.nics[0].mac[5]);
+		 options.settings.sockets[0].mac[1], options.settings.sockets[0].mac[2],
+		 options.settings.sockets[0].mac[3], options.settings.sockets[0].mac[4],
+		 options.settings.sockets[0].mac[5]);
 	net_options_free(&options);
 	options = good(line);
-	assert_memory_not_equal(options.nics[0].mac, options.nics[1].mac, FRAME_MAC);
+	assert_memory_not_equal(options.settings.sockets[0].mac, options.settings.sockets[1].mac,
+				FRAME_MAC);
 	net_options_free(&options);
 	bad("shared --nic /tmp/a --mac 02:00:00:00:00:01 --nic /tmp/b --mac 02:00:00:00:00:01",
-	    "--mac of --nic", "has the same");
+	    "--nic", "has the same MAC");
 }
 
 static void a_derived_mac_is_stable_local_and_of_one_card(void **state)
@@ -253,20 +259,26 @@ static void a_derived_mac_is_stable_local_and_of_one_card(void **state)
 	assert_memory_not_equal(mac, other, FRAME_MAC);
 }
 
-static void switches_take_no_value(void **state)
+static void switches_take_on_or_off_behind_an_equals_sign(void **state)
 {
 	struct net_options options = good("shared --nic /tmp/a --isolated");
 
-	assert_true(options.network.isolated);
+	assert_true(options.settings.network.isolated);
 	net_options_free(&options);
-	bad("shared --nic /tmp/a --isolated=on", "--isolated: takes no value", "=on");
+	options = good("shared --nic /tmp/a --isolated=on");
+	assert_true(options.settings.network.isolated);
+	net_options_free(&options);
+	options = good("shared --nic /tmp/a --isolated --isolated=off");
+	assert_false(options.settings.network.isolated);
+	net_options_free(&options);
+	bad("shared --nic /tmp/a --isolated=yes", "--isolated yes", "on nor off");
 }
 
 static void the_log_level_is_one_of_four(void **state)
 {
 	struct net_options options = good("shared --nic /tmp/a --log-level debug");
 
-	assert_int_equal(options.log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(options.settings.log_level, LOG_LEVEL_DEBUG);
 	net_options_free(&options);
 	bad("shared --nic /tmp/a --log-level loud", "--log-level loud",
 	    "error, warning, info or debug");
@@ -274,8 +286,9 @@ static void the_log_level_is_one_of_four(void **state)
 
 static void unknown_options_and_arguments_are_refused(void **state)
 {
-	bad("shared --nic /tmp/a --ifname eth0", "--ifname: unknown option", "--help");
 	bad("shared --nic /tmp/a --start=10.0.0.1", "--start: unknown option", "--help");
+	bad("shared --nic /tmp/a --start-adress=10.0.0.1", "--start-adress: unknown option",
+	    "did you mean --start-address?");
 	bad("shared --nic /tmp/a -v", "-v: unknown option", "--help");
 	bad("shared --nic /tmp/a extra", "extra: unexpected argument", "--help");
 	bad("shared --nic /tmp/a --", "--: unknown option", "--help");
@@ -306,7 +319,7 @@ static void help_comes_before_everything_else(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_mode_is_shared_or_host),
+		cmocka_unit_test(the_mode_is_one_of_three),
 		cmocka_unit_test(at_least_one_nic_is_given),
 		cmocka_unit_test(a_path_that_no_socket_can_have_is_refused),
 		cmocka_unit_test(two_nics_have_two_sockets_however_they_are_spelled),
@@ -319,7 +332,7 @@ int main(void)
 		cmocka_unit_test(a_mac_is_six_bytes_and_of_one_card),
 		cmocka_unit_test(no_two_nics_have_one_mac),
 		cmocka_unit_test(a_derived_mac_is_stable_local_and_of_one_card),
-		cmocka_unit_test(switches_take_no_value),
+		cmocka_unit_test(switches_take_on_or_off_behind_an_equals_sign),
 		cmocka_unit_test(the_log_level_is_one_of_four),
 		cmocka_unit_test(unknown_options_and_arguments_are_refused),
 		cmocka_unit_test(more_nics_than_addresses_are_refused),

@@ -29,6 +29,7 @@ enum port_socket_kind {
  * @path: of the socket to make, or that the service manager has made (sys/activation.h); NULL: @fd
  *        is inherited, listening or connected as it may be
  * @mtu:  0: the network's
+ * @isolated: the network's if not isolated_given; settled before the socket is made
  */
 struct port_socket_config {
 	enum port_socket_kind kind;
@@ -38,7 +39,7 @@ struct port_socket_config {
 	uint8_t mac[FRAME_MAC];
 	bool mac_given; /* a NIC always has one */
 	uint16_t mtu;
-	bool isolated;
+	bool isolated, isolated_given;
 	struct port_limits limits;
 	mode_t mode;
 	gid_t group; /* (gid_t)-1: the process's */

@@ -2,8 +2,8 @@
 /*
  * nic_mac.h - MAC addresses of NICs: as text, and made from a NIC's path
  */
-#ifndef CLI_NIC_MAC_H
-#define CLI_NIC_MAC_H
+#ifndef NET_PORTS_NIC_MAC_H
+#define NET_PORTS_NIC_MAC_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,6 +15,17 @@
  * group's or all zero
  */
 int nic_mac_parse(const char *text, uint8_t ret[FRAME_MAC]);
+
+#define NIC_MAC_TEXT 18u
+
+/** nic_mac_print() - the text that parses to the same, in lower case */
+void nic_mac_print(const uint8_t mac[FRAME_MAC], char ret[NIC_MAC_TEXT]);
+
+/**
+ * nic_mac_explain() - the rest of a sentence about an address that nic_mac_parse() refused with
+ * @error. Return: -EINVAL
+ */
+int nic_mac_explain(int error, char **ret_error);
 
 /**
  * nic_mac_derive() - the address of the NIC at this path when none was given

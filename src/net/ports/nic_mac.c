@@ -2,11 +2,14 @@
 /*
  * nic_mac.c - MAC addresses of NICs
  */
-#include "cli/nic_mac.h"
+#include "net/ports/nic_mac.h"
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "sys/explain.h"
 
 /* Locally administered, unicast, and not 52, where libslirp's own addresses are. */
 #define DERIVED_FIRST_BYTE 0x02u
@@ -50,6 +53,21 @@ int nic_mac_parse(const char *text, uint8_t ret[FRAME_MAC])
 		return -EADDRNOTAVAIL;
 	memcpy(ret, mac, FRAME_MAC);
 	return 0;
+}
+
+void nic_mac_print(const uint8_t mac[FRAME_MAC], char ret[NIC_MAC_TEXT])
+{
+	snprintf(ret, NIC_MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+		 mac[4], mac[5]);
+}
+
+int nic_mac_explain(int error, char **ret_error)
+{
+	if (error == -EADDRNOTAVAIL)
+		return explain(ret_error, -EINVAL,
+			       "no address of a single card; its first byte must be even, like in "
+			       "02:00:00:12:34:56");
+	return explain(ret_error, -EINVAL, "no MAC address; give six bytes like 02:00:00:12:34:56");
 }
 
 /* FNV-1a: spreads short strings well, and an address is no secret. */

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * port_settings.c - options: sockets for guests
+ *
+ * --mac belongs to the --nic before it.
+ */
+#include <errno.h>
+#include <limits.h>
+
+#include "net/ports/nic_mac.h"
+#include "net/settings/port_spec.h"
+#include "net/settings/spec.h"
+#include "net/settings/table.h"
+#include "sys/explain.h"
+
+#define SOCKETS_MAX 1024u
+#define FD_FIRST    3u
+
+static int add(struct net_settings *settings, const struct port_socket_config *config,
+	       char **ret_error)
+{
+	struct port_socket_config *added = settings_grow(&settings->sockets, &settings->n_sockets,
+							 sizeof(*added), SOCKETS_MAX, ret_error);
+
+	if (!added)
+		return -EINVAL;
+	*added = *config;
+	settings->mac_socket = config->kind == PORT_SOCKET_NIC ? settings->n_sockets : 0;
+	return 0;
+}
+
+static int add_spec(struct net_settings *settings, enum port_socket_kind kind, char *value,
+		    char **ret_error)
+{
+	struct port_socket_config config;
+	int r;
+
+	port_config_init(&config, kind);
+	r = port_spec_parse(value, &config, ret_error);
+	return r < 0 ? r : add(settings, &config, ret_error);
+}
+
+static int set_nic(struct net_settings *settings, char *value, char **ret_error)
+{
+	return add_spec(settings, PORT_SOCKET_NIC, value, ret_error);
+}
+
+static int set_stream(struct net_settings *settings, char *value, char **ret_error)
+{
+	return add_spec(settings, PORT_SOCKET_STREAM, value, ret_error);
+}
+
+static int set_dgram(struct net_settings *settings, char *value, char **ret_error)
+{
+	return add_spec(settings, PORT_SOCKET_DGRAM, value, ret_error);
+}
+
+static int set_mac(struct net_settings *settings, char *value, char **ret_error)
+{
+	struct port_socket_config *nic;
+	int r;
+
+	if (!settings->mac_socket)
+		return explain(ret_error, -EINVAL,
+			       "no --nic before it; put it after the --nic that it is for");
+	nic = &settings->sockets[settings->mac_socket - 1];
+	if (nic->mac_given)
+		return explain(ret_error, -EINVAL,
+			       "the --nic before it has one already; give one for each --nic");
+	r = nic_mac_parse(value, nic->mac);
+	if (r < 0)
+		return nic_mac_explain(r, ret_error);
+	nic->mac_given = true;
+	return 0;
+}
+
+/* The socket's type says what it is for. */
+static int set_fd(struct net_settings *settings, char *value, char **ret_error)
+{
+	struct port_socket_config config;
+	enum port_socket_kind kind;
+	uint64_t fd;
+	int r = spec_number(value, FD_FIRST, INT_MAX, &fd, ret_error);
+
+	if (r < 0)
+		return r;
+	if (port_socket_kind_of_fd((int)fd, &kind, ret_error) < 0)
+		return -EINVAL;
+	port_config_init(&config, kind);
+	config.fd = (int)fd;
+	return add(settings, &config, ret_error);
+}
+
+const struct setting port_settings[] = {
+	{ "nic", SETTING_LIST, "SPEC", "a virtio-net card on a vfio-user socket", set_nic },
+	{ "mac", SETTING_LIST, "MAC", "of the --nic given before; the same as mac= in its SPEC",
+	  set_mac },
+	{ "stream", SETTING_LIST, "SPEC",
+	  "a socket for QEMU's -netdev stream; several guests may connect", set_stream },
+	{ "dgram", SETTING_LIST, "SPEC", "a socket for QEMU's -netdev dgram, vfkit, krunkit",
+	  set_dgram },
+	{ "fd", SETTING_LIST, "N", "an inherited socket: stream or dgram by its type", set_fd },
+	{ 0 },
+};
