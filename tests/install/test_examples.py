@@ -2,12 +2,16 @@
 """The examples do what they say: clients have each device add up a MiB, or carry its state over."""
 
 import os
+import re
+import shlex
 import signal
 import socket
 import subprocess
 import tempfile
 import time
 import unittest
+
+import api
 
 EXAMPLES = os.path.join(os.environ['BUILD'], 'examples')
 SUM = sum(range(256)) * (1 << 20) // 256	# the memory holds 0 to 255, again and again
@@ -76,3 +80,13 @@ class Examples(unittest.TestCase):
 		with Device('device_worker') as one, Device('device_worker') as other:
 			for paths in (one, other), (other, one):
 				self.assertRegex(output('client_move', *paths), r'^state: \d+ bytes\nlength: 4711\n$')
+
+	def test_what_the_readme_does_with_an_example(self):
+		commands = re.findall(r'^    build/(src/cli/outrigger) inspect /tmp/device.sock (.*)$',
+				      api.read(f'{api.ROOT}/README.md'), re.M)
+		self.assertEqual(len(commands), 2)
+		with Device('device_worker') as path:
+			for program, actions in commands:
+				subprocess.run([f"{os.environ['BUILD']}/{program}", 'inspect', path,
+						*shlex.split(actions)], cwd=os.path.dirname(path),
+					       stdout=subprocess.PIPE, timeout=60, check=True)
