@@ -23,8 +23,20 @@ struct net_service {
 	uv_loop_t *loop;
 	struct network *network;
 	struct port_table *ports;
+	struct forwards *forwards;
 	struct plugged *plugged;
 };
+
+/* Leases that were kept over a restart may be told of before there is anything to forward. */
+static void on_lease(void *opaque, const struct network_lease *lease, bool gone)
+{
+	struct net_service *service = opaque;
+
+	if (service->forwards)
+		forwards_lease(service->forwards, lease, gone);
+}
+
+static const struct network_events network_events = { .lease = on_lease };
 
 static struct plugged **plugged_find(struct net_service *service, const char *name)
 {
@@ -78,14 +90,31 @@ int net_service_remove_socket(struct net_service *service, const char *name)
 	return 0;
 }
 
+static int add_forward(struct net_service *service, const struct forward_config *config,
+		       char **ret_error)
+{
+	char text[FORWARD_TEXT_MAX], *why = NULL;
+	int r = forwards_add(service->forwards, config, &why);
+
+	if (r < 0) {
+		forward_print(config, text);
+		explain(ret_error, r, "--forward %s: %s", text, why ? why : strerror(-r));
+	}
+	free(why);
+	return r;
+}
+
 static int fill(struct net_service *service, const struct net_settings *settings, char **ret_error)
 {
-	int r = network_new(service->loop, &settings->network, NULL, service, &service->network,
-			    ret_error);
+	int r = network_new(service->loop, &settings->network, &network_events, service,
+			    &service->network, ret_error);
 
-	if (r < 0)
-		return r;
-	r = port_table_new(service->loop, service->network, &service->ports);
+	if (r >= 0)
+		r = port_table_new(service->loop, service->network, &service->ports);
+	if (r >= 0)
+		r = forwards_new(service->network, &service->forwards);
+	for (size_t i = 0; i < settings->n_forwards && r >= 0; i++)
+		r = add_forward(service, &settings->forwards[i], ret_error);
 	for (size_t i = 0; i < settings->n_sockets && r >= 0; i++)
 		r = net_service_add_socket(service, &settings->sockets[i], ret_error);
 	return r;
@@ -116,6 +145,7 @@ void net_service_free(struct net_service *service)
 	while (service->plugged)
 		net_service_remove_socket(service, service->plugged->name);
 	port_table_free(service->ports);
+	forwards_free(service->forwards);
 	network_free(service->network);
 	free(service);
 }
@@ -123,6 +153,11 @@ void net_service_free(struct net_service *service)
 struct network *net_service_network(struct net_service *service)
 {
 	return service->network;
+}
+
+struct forwards *net_service_forwards(struct net_service *service)
+{
+	return service->forwards;
 }
 
 struct port_table *net_service_ports(struct net_service *service)

@@ -25,6 +25,7 @@ void net_service_free(struct net_service *service);
 
 struct network *net_service_network(struct net_service *service);
 struct port_table *net_service_ports(struct net_service *service);
+struct forwards *net_service_forwards(struct net_service *service);
 
 /**
  * net_service_add_socket() - as at start
