@@ -14,6 +14,7 @@
 static int set_forward(struct net_settings *settings, char *value, char **ret_error)
 {
 	struct forward_config forward, *added;
+	char text[FORWARD_TEXT_MAX];
 	int r = forward_parse(value, &forward, ret_error);
 
 	if (r < 0)
@@ -23,7 +24,8 @@ static int set_forward(struct net_settings *settings, char *value, char **ret_er
 	if (!added)
 		return -EINVAL;
 	*added = forward;
-	return 0;
+	forward_print(added, text);
+	return settings_call(settings, text);
 }
 
 static int set_host_loopback(struct net_settings *settings, char *value, char **ret_error)
@@ -34,6 +36,7 @@ static int set_host_loopback(struct net_settings *settings, char *value, char **
 static int set_allow(struct net_settings *settings, char *value, char **ret_error)
 {
 	struct network_allow allow, *added;
+	char text[NETWORK_ALLOW_TEXT];
 	int r = network_allow_parse(value, &allow, ret_error);
 
 	if (r < 0)
@@ -43,7 +46,8 @@ static int set_allow(struct net_settings *settings, char *value, char **ret_erro
 	if (!added)
 		return -EINVAL;
 	*added = allow;
-	return 0;
+	network_allow_print(added, text);
+	return settings_call(settings, text);
 }
 
 const struct setting access_settings[] = {

@@ -38,10 +38,7 @@ static int complete_one(struct net_settings *settings, struct port_socket_config
 	int r = port_config_complete(config, &settings->network, name, ret_error);
 
 	if (r < 0) {
-		if (config->path || config->fd >= 0)
-			explain_about(ret_error, "%s: ", text_of(config).s);
-		else
-			explain_about(ret_error, "--%s: ", port_socket_kind_name(config->kind));
+		explain_about(ret_error, "%s: ", text_of(config).s);
 		return r;
 	}
 	if (config->name == name) {

@@ -113,6 +113,7 @@ static int set_boot_server(struct net_settings *settings, char *value, char **re
 static int set_reserve(struct net_settings *settings, char *value, char **ret_error)
 {
 	struct network_reservation reservation, *added;
+	char text[NETWORK_RESERVATION_TEXT];
 	int r = network_reservation_parse(value, &reservation, ret_error);
 
 	if (r < 0)
@@ -122,7 +123,8 @@ static int set_reserve(struct net_settings *settings, char *value, char **ret_er
 	if (!added)
 		return -EINVAL;
 	*added = reservation;
-	return 0;
+	network_reservation_print(added, text);
+	return settings_call(settings, text);
 }
 
 const struct setting dhcp_settings[] = {

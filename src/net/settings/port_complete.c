@@ -89,7 +89,7 @@ static void default_name(const struct port_socket_config *config, char ret[PORT_
 	ret[len] = '\0';
 }
 
-static int check_socket(const struct port_socket_config *config, char **ret_error)
+int port_config_check(const struct port_socket_config *config, char **ret_error)
 {
 	if (config->path && config->fd >= 0)
 		return explain(
@@ -114,10 +114,6 @@ static int check_socket(const struct port_socket_config *config, char **ret_erro
 int port_config_complete(struct port_socket_config *config, const struct network_config *network,
 			 char name[PORT_NAME_MAX + 1], char **ret_error)
 {
-	int r = check_socket(config, ret_error);
-
-	if (r < 0)
-		return r;
 	if (config->mtu > network->mtu)
 		return explain(
 			ret_error, -EINVAL,

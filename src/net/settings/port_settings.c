@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 
 #include "net/ports/nic_mac.h"
 #include "net/settings/port_spec.h"
@@ -21,12 +22,16 @@ static int add(struct net_settings *settings, const struct port_socket_config *c
 {
 	struct port_socket_config *added = settings_grow(&settings->sockets, &settings->n_sockets,
 							 sizeof(*added), SOCKETS_MAX, ret_error);
+	char text[32];
 
 	if (!added)
 		return -EINVAL;
 	*added = *config;
 	settings->mac_socket = config->kind == PORT_SOCKET_NIC ? settings->n_sockets : 0;
-	return 0;
+	if (config->path)
+		return settings_call(settings, config->path);
+	snprintf(text, sizeof(text), "fd=%d", config->fd);
+	return settings_call(settings, text);
 }
 
 static int add_spec(struct net_settings *settings, enum port_socket_kind kind, char *value,

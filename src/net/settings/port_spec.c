@@ -158,8 +158,9 @@ static int set_part(void *opaque, const char *key, const char *value, char **ret
 	return port_socket_option_set(opaque, key, value, ret_error);
 }
 
-/* rate= is for both directions, wherever it stands. */
 int port_spec_parse(char *text, struct port_socket_config *ret, char **ret_error)
 {
-	return spec_parse(text, set_part, ret, ret_error);
+	int r = spec_parse(text, set_part, ret, ret_error);
+
+	return r < 0 ? r : port_config_check(ret, ret_error);
 }

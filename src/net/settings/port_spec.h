@@ -30,8 +30,11 @@ int port_socket_option_set(struct port_socket_config *config, const char *key, c
 /** port_spec_parse() - all of it. @text: is written to, and kept */
 int port_spec_parse(char *text, struct port_socket_config *ret, char **ret_error);
 
+/** port_config_check() - is there one socket, to be made or inherited? Return: 0, -EINVAL */
+int port_config_check(const struct port_socket_config *config, char **ret_error);
+
 /**
- * port_config_complete() - what was left out, and what does not go together
+ * port_config_complete() - what was left out; port_config_check() has passed
  * @network: that it will be plugged into
  * @name:    room for the name if none was given: the path's last component without its extension,
  *           "fd3" for an fd; kept. Characters that a name cannot have become "_"

@@ -40,7 +40,7 @@ static int set_control(struct net_settings *settings, char *value, char **ret_er
 	r = spec_parse(value, set_control_part, settings, ret_error);
 	if (r >= 0 && !settings->control_path)
 		return explain(ret_error, -EINVAL, "no path=; give the path of the socket to make");
-	return r;
+	return r < 0 ? r : settings_call(settings, settings->control_path);
 }
 
 static int set_log_level(struct net_settings *settings, char *value, char **ret_error)

@@ -114,6 +114,16 @@ static int remember(struct net_settings *settings, const struct settings_given *
 	return 0;
 }
 
+int settings_call(struct net_settings *settings, const char *value)
+{
+	const char *copy = settings_keep(settings, value);
+
+	if (!copy)
+		return -ENOMEM;
+	settings->given[settings->n_given - 1].value = copy;
+	return 0;
+}
+
 static void say_where(const struct settings_origin *origin, char **error)
 {
 	if (origin->file)

@@ -66,6 +66,13 @@ const char *settings_value(const struct net_settings *settings, const char *name
  */
 void settings_locate(const struct net_settings *settings, char **error);
 
+/**
+ * settings_call() - what sentences of net_settings_complete() call the value that is being set, if
+ * not what the user wrote: so that settings_locate() knows it again. @value: copied. Return: 0,
+ * -ENOMEM
+ */
+int settings_call(struct net_settings *settings, const char *value);
+
 /** settings_keep() - a copy that lives as long as the settings; NULL: no memory */
 char *settings_keep(struct net_settings *settings, const char *text);
 

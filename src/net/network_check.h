@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * network_check.h - parts of network_config_check(), by topic
+ *
+ * One rule, one function; the first that is broken speaks, in the words of the command line's
+ * options. @ret_error and what is returned: as for network_config_check().
+ */
+#ifndef NET_NETWORK_CHECK_H
+#define NET_NETWORK_CHECK_H
+
+#include "net/network_config.h"
+
+/** network_check_mode() - which options a mode has, and needs */
+int network_check_mode(const struct network_config *config, char **ret_error);
+
+/** network_check_addresses() - subnet and range; not for bridged networks, which have none */
+int network_check_addresses(const struct network_config *config, char **ret_error);
+
+/** network_check_dhcp() - reservations, and what DHCP says, if there is DHCP. After addresses */
+int network_check_dhcp(const struct network_config *config, char **ret_error);
+
+/* An address as text, for as long as the full expression around it. */
+struct network_text {
+	char s[INET6_ADDRSTRLEN];
+};
+
+struct network_text network_text(struct in_addr address);
+struct network_text network_text6(const struct in6_addr *address);
+
+#endif
