@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "net/ports/nic.h"
+#include "net/ports/stream.h"
 #include "sys/explain.h"
 
 static const struct {
@@ -16,7 +17,7 @@ static const struct {
 		    struct port_table *table, struct port_socket **ret, char **ret_error);
 } kinds[] = {
 	[PORT_SOCKET_NIC] = { "nic", nic_new },
-	[PORT_SOCKET_STREAM] = { "stream", NULL },
+	[PORT_SOCKET_STREAM] = { "stream", stream_new },
 	[PORT_SOCKET_DGRAM] = { "dgram", NULL },
 };
 
@@ -40,6 +41,14 @@ int port_socket_new(uv_loop_t *loop, const struct port_socket_config *config,
 	if (r >= 0 && !config->path)
 		close(config->fd);
 	return r;
+}
+
+void port_socket_each_counter(const struct port_socket *socket,
+			      void (*each)(void *opaque, const char *name, uint64_t value),
+			      void *opaque)
+{
+	if (socket->ops->each_counter)
+		socket->ops->each_counter(socket, each, opaque);
 }
 
 void port_socket_free(struct port_socket *socket)

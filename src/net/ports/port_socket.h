@@ -49,6 +49,11 @@ struct port_socket;
 
 struct port_socket_ops {
 	void (*free)(struct port_socket *socket);
+
+	/* What concerns the socket and no port of it: who was refused, and why. NULL: nothing */
+	void (*each_counter)(const struct port_socket *socket,
+			     void (*each)(void *opaque, const char *name, uint64_t value),
+			     void *opaque);
 };
 
 /* What every kind starts with. */
@@ -74,6 +79,11 @@ const char *port_socket_kind_name(enum port_socket_kind kind);
  */
 int port_socket_new(uv_loop_t *loop, const struct port_socket_config *config,
 		    struct port_table *table, struct port_socket **ret, char **ret_error);
+
+/** port_socket_each_counter() - for status and metrics, besides those of its ports */
+void port_socket_each_counter(const struct port_socket *socket,
+			      void (*each)(void *opaque, const char *name, uint64_t value),
+			      void *opaque);
 
 /**
  * port_socket_free() - disconnects guests, removes the socket's file. The loop must run once more

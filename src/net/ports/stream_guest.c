@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * stream_guest.c - one guest that is connected to a stream socket, and its port
+ *
+ *   socket --- recv() ---> rx buffer --- channel_send() ---> network
+ *   socket <-- sendmsg() ------------- channel_peek() ------ network
+ *                 ^--- the rest of a frame that was sent in part
+ *
+ * Each direction stops by itself, and what it stops for is what it waits for:
+ *
+ *   receiving  the network takes no more: no read until its writable()
+ *   sending    the socket takes no more: no pull from the network until it does. Frames wait in the
+ *              network's bounded queue for this port, and are dropped there
+ *
+ * A turn of the loop reads once and sends SEND_BATCHES at most, then it is somebody else's turn.
+ */
+#include "net/ports/stream_guest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/ports/stream_frames.h"
+
+#define SEND_BATCHES 8u
+#define SEND_IOVS    256u
+/* The kernel doubles what it may give of this. Any frame fits. */
+#define SOCKET_BYTES (1 << 20)
+#define WHY_MAX	     160u
+
+struct stream_guest {
+	uv_poll_t poll;
+	int armed; /* UV_ events that the handle waits for */
+	int fd;
+	struct channel *channel;
+	struct stream_rx rx;
+	struct stream_tx tx;
+	bool network_full; /* until writable() */
+	bool socket_full;  /* until UV_WRITABLE */
+	bool over;	   /* gone() was called */
+	const struct stream_guest_events *events;
+	void *opaque;
+	uint8_t *memory; /* both buffers; what is never touched costs nothing */
+};
+
+static void on_event(uv_poll_t *poll, int status, int events);
+
+static void arm(struct stream_guest *guest)
+{
+	int events =
+		(guest->network_full ? 0 : UV_READABLE) | (guest->socket_full ? UV_WRITABLE : 0);
+
+	if (guest->over || events == guest->armed)
+		return;
+	guest->armed = events;
+	if (events)
+		uv_poll_start(&guest->poll, events, on_event);
+	else
+		uv_poll_stop(&guest->poll);
+}
+
+static void end(struct stream_guest *guest, enum stream_end how, const char *why)
+{
+	guest->over = true;
+	uv_poll_stop(&guest->poll);
+	guest->events->gone(guest->opaque, guest, how, why);
+}
+
+static void end_by_length(struct stream_guest *guest)
+{
+	char why[WHY_MAX];
+
+	snprintf(why, sizeof(why),
+		 "it sent %u as the length of a frame, which is %u to %u bytes: it does not speak "
+		 "this protocol",
+		 stream_rx_next_len(&guest->rx), STREAM_FRAME_MIN, STREAM_FRAME_MAX);
+	end(guest, STREAM_END_BAD_LENGTH, why);
+}
+
+static void end_by_eof(struct stream_guest *guest)
+{
+	size_t left = stream_rx_left(&guest->rx);
+	char why[WHY_MAX];
+
+	snprintf(why, sizeof(why), "it hung up inside of a frame, %zu bytes of which came", left);
+	if (left)
+		end(guest, STREAM_END_CUT, why);
+	else
+		end(guest, STREAM_END_CLOSED, "it hung up");
+}
+
+/* From the guest. Return: false: over */
+
+static bool hand_on(struct stream_guest *guest)
+{
+	struct frame frames[STREAM_BATCH];
+	struct iovec iov[STREAM_BATCH];
+	int n;
+
+	while ((n = stream_rx_peek(&guest->rx, frames, iov, STREAM_BATCH)) > 0) {
+		size_t taken = channel_send(guest->channel, frames, (size_t)n);
+
+		stream_rx_consume(&guest->rx, taken);
+		if (taken < (size_t)n) {
+			guest->network_full = true;
+			return true;
+		}
+	}
+	if (n == 0)
+		return true;
+	end_by_length(guest);
+	return false;
+}
+
+static bool receive(struct stream_guest *guest)
+{
+	size_t len;
+	void *space = stream_rx_space(&guest->rx, &len);
+	ssize_t r = recv(guest->fd, space, len, MSG_DONTWAIT);
+
+	if (r > 0) {
+		stream_rx_add(&guest->rx, (size_t)r);
+		return hand_on(guest);
+	}
+	if (r < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (r == 0)
+		end_by_eof(guest);
+	else
+		end(guest, STREAM_END_ERROR, strerror(errno));
+	return false;
+}
+
+/* To the guest */
+
+/* Return: bytes, 0: full, -1: over */
+static ssize_t send_iov(struct stream_guest *guest, struct iovec *iov, size_t n_iov)
+{
+	const struct msghdr message = { .msg_iov = iov, .msg_iovlen = n_iov };
+	ssize_t r;
+
+	do
+		r = sendmsg(guest->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (r < 0 && errno == EINTR);
+	if (r > 0)
+		return r;
+	guest->socket_full = true;
+	if (r == 0 || errno == EAGAIN || errno == ENOBUFS)
+		return 0;
+	end(guest, STREAM_END_ERROR,
+	    errno == EPIPE || errno == ECONNRESET ? "it hung up" : strerror(errno));
+	return -1;
+}
+
+/* The rest of a frame. Return: may another one follow? */
+static bool send_left(struct stream_guest *guest)
+{
+	const void *bytes;
+	size_t len = stream_tx_left(&guest->tx, &bytes);
+	struct iovec iov = { (void *)(uintptr_t)bytes, len };
+	ssize_t sent = len ? send_iov(guest, &iov, 1) : 0;
+
+	if (sent < 0)
+		return false;
+	stream_tx_left_sent(&guest->tx, (size_t)sent);
+	guest->socket_full = (size_t)sent < len;
+	return !guest->socket_full;
+}
+
+/* Return: may another batch follow? */
+static bool send_batch(struct stream_guest *guest)
+{
+	struct frame frames[STREAM_BATCH];
+	struct iovec iov[SEND_IOVS];
+	size_t n = channel_peek(guest->channel, frames, STREAM_BATCH);
+	size_t len, n_iov;
+	ssize_t sent;
+
+	if (n == 0)
+		return false;
+	n_iov = stream_tx_gather(&guest->tx, frames, n, iov, SEND_IOVS, &len);
+	sent = send_iov(guest, iov, n_iov);
+	if (sent < 0)
+		return false;
+	channel_consume(guest->channel, stream_tx_sent(&guest->tx, frames, n, (size_t)sent));
+	guest->socket_full = (size_t)sent < len;
+	return !guest->socket_full;
+}
+
+/* Return: false: over */
+static bool pull(struct stream_guest *guest)
+{
+	bool more = send_left(guest);
+
+	for (unsigned int i = 0; i < SEND_BATCHES && more; i++)
+		more = send_batch(guest);
+	if (more)
+		guest->socket_full = true; /* it is not, and says so in the next turn */
+	return !guest->over;
+}
+
+/* Events */
+
+static void on_event(uv_poll_t *poll, int status, int events)
+{
+	struct stream_guest *guest = poll->data;
+
+	if (status < 0) {
+		end(guest, STREAM_END_ERROR, strerror(-status));
+		return;
+	}
+	if ((events & UV_WRITABLE) && !pull(guest))
+		return;
+	if ((events & UV_READABLE) && !guest->network_full && !receive(guest))
+		return;
+	arm(guest);
+}
+
+static void on_ready(void *opaque)
+{
+	struct stream_guest *guest = opaque;
+
+	if (!guest->over && !guest->socket_full && pull(guest))
+		arm(guest);
+}
+
+static void on_writable(void *opaque)
+{
+	struct stream_guest *guest = opaque;
+
+	if (guest->over)
+		return;
+	guest->network_full = false;
+	if (hand_on(guest))
+		arm(guest);
+}
+
+static const struct channel_events channel_events = {
+	.ready = on_ready,
+	.writable = on_writable,
+};
+
+/* Making and ending */
+
+static void guest_release(struct stream_guest *guest)
+{
+	free(guest->memory);
+	free(guest);
+}
+
+static void poll_closed(uv_handle_t *handle)
+{
+	guest_release(handle->data);
+}
+
+/* Best effort: with what the kernel gives by itself it is slower. */
+static void widen(int fd)
+{
+	const int bytes = SOCKET_BYTES;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+int stream_guest_new(uv_loop_t *loop, int fd, struct port_table *table,
+		     const struct port_config *port, const struct stream_guest_events *events,
+		     void *opaque, struct stream_guest **ret)
+{
+	struct stream_guest *guest = calloc(1, sizeof(*guest));
+	uint8_t *memory = malloc(STREAM_RX_BYTES + STREAM_TX_BYTES);
+	int r = -ENOMEM;
+
+	if (!guest || !memory) {
+		free(memory);
+		goto fail;
+	}
+	*guest = (struct stream_guest) { .fd = fd,
+					 .rx = { .buf = memory },
+					 .tx = { .buf = memory + STREAM_RX_BYTES },
+					 .events = events,
+					 .opaque = opaque,
+					 .memory = memory };
+	r = port_open(table, port, &channel_events, guest, &guest->channel);
+	if (r < 0)
+		goto fail;
+	r = uv_poll_init(loop, &guest->poll, fd);
+	if (r < 0)
+		goto fail;
+	guest->poll.data = guest;
+	widen(fd);
+	channel_set_link(guest->channel, true);
+	guest->socket_full = true; /* looks for frames in the first turn */
+	arm(guest);
+	*ret = guest;
+	return 0;
+fail:
+	if (guest) {
+		channel_close(guest->channel);
+		guest_release(guest);
+	}
+	if (r != -EEXIST)
+		close(fd);
+	return r;
+}
+
+/* The handle lets go of the fd before the fd is closed. */
+void stream_guest_free(struct stream_guest *guest)
+{
+	guest->over = true;
+	channel_close(guest->channel);
+	uv_close((uv_handle_t *)&guest->poll, poll_closed);
+	close(guest->fd);
+}
+
+const char *stream_guest_port_name(const struct stream_guest *guest)
+{
+	return port_config(port_of_channel(guest->channel))->name;
+}
