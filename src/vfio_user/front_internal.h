@@ -145,7 +145,7 @@ struct front {
 	/* Those that wait while another one reads, the youngest last. */
 	struct front_waiter *first_follower, *last_follower;
 	size_t n_room; /* how many wait for room, followers or not */
-	struct front_waiter *woken;
+	struct front_waiter *woken, *last_woken;
 
 	/* The runner. sleeping_runner: in front_wait(), to be woken when there is something to do. */
 	struct front_list events;

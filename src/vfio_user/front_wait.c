@@ -14,7 +14,8 @@
  *    is set, and it does not return before: so the word of who is in front->woken is always there. When its
  *    time is up and it finds that it left the list already, it waits for the word.
  *
- * Each reply wakes one thread. The role goes to the youngest follower: its own reply is probably the
+ * Each reply wakes one thread, in the order in which they came; the new reader, who just sleeps
+ * elsewhere, comes last. The role goes to the youngest follower: its own reply is probably the
  * last to come, so it has the role for longest.
  *
  * The hooks: release() before the first sleep of a wait, take() when the wait is over or before
@@ -86,8 +87,12 @@ void front_wake(struct front *front, struct front_waiter *w, enum front_word ver
 {
 	unfollow(front, w);
 	w->verdict = verdict;
-	w->next_woken = front->woken;
-	front->woken = w;
+	w->next_woken = NULL;
+	if (front->woken != NULL)
+		front->last_woken->next_woken = w;
+	else
+		front->woken = w;
+	front->last_woken = w;
 }
 
 void front_wake_room(struct front *front)
