@@ -4,12 +4,11 @@
  */
 #include "net/ports/port_socket.h"
 
-#include <errno.h>
 #include <unistd.h>
 
+#include "net/ports/dgram.h"
 #include "net/ports/nic.h"
 #include "net/ports/stream.h"
-#include "sys/explain.h"
 
 static const struct {
 	const char *name;
@@ -18,7 +17,7 @@ static const struct {
 } kinds[] = {
 	[PORT_SOCKET_NIC] = { "nic", nic_new },
 	[PORT_SOCKET_STREAM] = { "stream", stream_new },
-	[PORT_SOCKET_DGRAM] = { "dgram", NULL },
+	[PORT_SOCKET_DGRAM] = { "dgram", dgram_new },
 };
 
 const char *port_socket_kind_name(enum port_socket_kind kind)
@@ -32,9 +31,6 @@ int port_socket_new(uv_loop_t *loop, const struct port_socket_config *config,
 	struct port_socket_config complete = *config;
 	int r;
 
-	if (!kinds[config->kind].make)
-		return explain(ret_error, -EOPNOTSUPP, "--%s: not built in",
-			       kinds[config->kind].name);
 	if (!complete.mtu)
 		complete.mtu = network_config_of(port_table_network(table))->mtu;
 	r = kinds[config->kind].make(loop, &complete, table, ret, ret_error);
