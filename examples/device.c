@@ -125,6 +125,7 @@ static void serve(int fd)
 	for (;;) {
 		struct pollfd p = { .fd = rig_conn_fd(conn), .events = rig_conn_events(conn) };
 
+		/* For good: what has a rig_conn_deadline(), asynchronous DMA, is not used here. */
 		if (poll(&p, 1, -1) < 0 || rig_conn_dispatch(conn, p.revents) < 0)
 			break;
 		if (bar0.regs.start)

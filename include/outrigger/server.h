@@ -215,9 +215,8 @@ struct rig_migration_ops {
  * WRITE_MULTIPLE: agree to write_multiple; see the guide for when that helps
  * ONE_THREAD:     no other thread calls the library for this server, not even to answer deferred
  *	requests. rig_conn_fd() is then the socket itself, which saves descriptors; no twin
- *	socket is agreed to; and deadlines of asynchronous calls are looked at in
- *	rig_conn_dispatch() only. A connection whose client left memory in use is over at once:
- *	disconnected() runs in the dispatch of the next one
+ *	socket is agreed to; and rig_conn_deadline() has to be asked by devices that make
+ *	asynchronous calls
  */
 #define RIG_DEVICE_RESET_ON_LOSS  (1u << 16)
 #define RIG_DEVICE_WRITE_MULTIPLE (1u << 17)
@@ -273,16 +272,27 @@ RIG_API RIG_MUST_CHECK int rig_server_connect(struct rig_server *server, int fd,
  * rig_conn_fd() - for poll(); stays the same
  *
  * Readable also for what other threads left to do, deadlines of asynchronous calls, and for good once
- * the connection is over.
+ * the connection is over. With RIG_DEVICE_ONE_THREAD rig_conn_deadline() tells of the former two.
  */
 RIG_API int rig_conn_fd(const struct rig_conn *conn);
 
 /**
- * rig_conn_events() - what to poll for now (POLLIN, POLLOUT)
+ * rig_conn_events() - what to poll for now (POLLIN, POLLOUT, or POLLHUP, which poll() reports unasked)
  *
- * Ask again after each call into the library.
+ * 0, with RIG_DEVICE_ONE_THREAD only: leave the fd out, as it would report a hang-up all the time. The
+ * client is gone, and the device has not let go of its memory yet or not answered it. Ask again after
+ * each call into the library.
  */
 RIG_API short rig_conn_events(const struct rig_conn *conn);
+
+/**
+ * rig_conn_deadline() - when to call rig_conn_dispatch() even without an event
+ *
+ * Of asynchronous DMA and what the device left to the next dispatch. A time that has come, or 0, is
+ * now. RIG_FOREVER without RIG_DEVICE_ONE_THREAD: the fd is readable then. Ask again after each call
+ * into the library.
+ */
+RIG_API rig_time rig_conn_deadline(const struct rig_conn *conn);
 
 /**
  * rig_conn_dispatch() - do what can be done without waiting
@@ -297,7 +307,8 @@ RIG_API short rig_conn_events(const struct rig_conn *conn);
 RIG_API RIG_MUST_CHECK int rig_conn_dispatch(struct rig_conn *conn, short revents);
 
 /**
- * rig_conn_set_wants_changed() - hook that runs when rig_conn_events() changed
+ * rig_conn_set_wants_changed() - hook that runs when rig_conn_events() changed, or
+ * rig_conn_deadline() became earlier
  *
  * Only for changes that something other than rig_conn_dispatch() of this connection caused.
  */

@@ -12,7 +12,8 @@
  * other threads do meanwhile. After that it is readable for good.
  *
  * What the application polls: the front's descriptor and, for the client, the inbox's, in an epoll set;
- * with RIG_DEVICE_ONE_THREAD the socket itself.
+ * with RIG_DEVICE_ONE_THREAD the socket itself, and times are for the application to look at. That
+ * socket hangs up when the client does, so while its loss goes on it is not to be polled.
  */
 #include "vfio_user/server_internal.h"
 
@@ -257,18 +258,45 @@ int rig_conn_fd(const struct rig_conn *conn)
 	return conn->poll_fd >= 0 ? conn->poll_fd : conn->sock;
 }
 
+/* It is the client, and not gone for the device yet. */
+static bool loss_goes_on(const struct rig_conn *conn)
+{
+	return conn->state == CONN_DEAD && conn->server && conn->server->client == conn;
+}
+
+static bool has_news(const struct rig_conn *conn)
+{
+	return conn->server && conn->server->client == conn && server_inbox_has_news(conn->inbox);
+}
+
 short rig_conn_events(const struct rig_conn *conn)
 {
 	short events;
 
-	if (conn->poll_fd >= 0 || conn->state == CONN_DEAD)
+	if (conn->poll_fd >= 0)
 		return POLLIN;
+	if (conn->state == CONN_DEAD)
+		return loss_goes_on(conn) && !has_news(conn) ? 0 : POLLIN;
 	events = front_events(conn->front);
 	/* Left for its next dispatch, of which the socket knows nothing: it shall come at once. */
-	if (front_deadline(conn->front) == 0 ||
-	    (conn->state == CONN_CLIENT && server_inbox_has_news(conn->inbox)))
+	if (front_deadline(conn->front) == 0 || has_news(conn))
 		events |= POLLOUT;
-	return events;
+	/* Not read, as too much is unanswered: its end has to be heard of nevertheless. */
+	return events ? events : POLLHUP;
+}
+
+rig_time rig_conn_deadline(const struct rig_conn *conn)
+{
+	struct rig_server *server = conn->server;
+	rig_time deadline, again;
+
+	if (conn->poll_fd >= 0 || !server || server->client != conn)
+		return RIG_FOREVER;
+	if (has_news(conn))
+		return 0;
+	deadline = front_deadline(conn->front);
+	again = atomic_load(&server->stalled) ? server_inbox_expected(conn->inbox) : RIG_FOREVER;
+	return again < deadline ? again : deadline;
 }
 
 /* The client truncated memory, or signalled an eventfd, meanwhile. */
@@ -285,15 +313,12 @@ static void look_after_client(struct rig_conn *conn)
 		server_inbox_expect(server->inbox, front_deadline(conn->front));
 }
 
-/* A client is over once its memory is; but the one thread there is must not be made to spin. */
+/* A client is over once its memory is. */
 static int conn_result(const struct rig_conn *conn)
 {
-	const struct rig_server *server = conn->server;
 	int error = front_error(conn->front);
 
-	if (conn->state != CONN_DEAD)
-		return 0;
-	if (server && server->client == conn && !server_one_thread(server))
+	if (conn->state != CONN_DEAD || loss_goes_on(conn))
 		return 0;
 	return error < 0 ? error : -ENOTCONN;
 }

@@ -138,12 +138,25 @@ bool server_inbox_has_news(struct server_inbox *inbox)
 
 void server_inbox_expect(struct server_inbox *inbox, rig_time time)
 {
+	bool earlier;
+
 	if (time == RIG_FOREVER)
 		return;
 	pthread_mutex_lock(&inbox->lock);
-	if (time < inbox->expires)
+	earlier = !inbox->closed && time < inbox->expires;
+	if (earlier)
 		set_timer(inbox, time < LONG_AGO ? LONG_AGO : time);
+	unlock_and_tell(inbox, earlier);
+}
+
+rig_time server_inbox_expected(struct server_inbox *inbox)
+{
+	rig_time expires;
+
+	pthread_mutex_lock(&inbox->lock);
+	expires = inbox->expires;
 	pthread_mutex_unlock(&inbox->lock);
+	return expires;
 }
 
 static struct server_task *take_locked(struct server_inbox *inbox)

@@ -3,7 +3,7 @@
  * server_inbox.h - what other threads leave to a server's own
  *
  * Tasks, each done once by the server's thread; and a descriptor that is readable while there are
- * some, or once a time has come (RIG_DEVICE_ONE_THREAD: none, and no times). Whoever may still leave
+ * some, or once a time has come (RIG_DEVICE_ONE_THREAD: none, the server is asked). Whoever may still leave
  * a task holds a reference: the inbox may outlive its server, and then does tasks where they are left.
  *
  * Any thread, unless said otherwise. The lock covers the list and the timer only.
@@ -26,7 +26,7 @@ struct server_task {
 /**
  * server_inbox_new() - one reference
  * @woken: NULL: there is a descriptor. Else there is none, and only one thread; this runs when it
- *	left itself something to do
+ *	left itself something to do, or expects something earlier
  *
  * Return: 0, -ENOMEM, errno of timerfd_create
  */
@@ -49,6 +49,9 @@ bool server_inbox_has_news(struct server_inbox *inbox);
 
 /** server_inbox_expect() - be readable at this time too, at the latest; RIG_FOREVER: no-op */
 void server_inbox_expect(struct server_inbox *inbox, rig_time time);
+
+/** server_inbox_expected() - the earliest of these times; RIG_FOREVER: none */
+rig_time server_inbox_expected(struct server_inbox *inbox);
 
 /** server_inbox_run() - do what was left, and forget a time that has come. The server's thread */
 void server_inbox_run(struct server_inbox *inbox, struct rig_server *server);

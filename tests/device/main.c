@@ -185,9 +185,14 @@ static size_t what_to_poll(struct loop *loop, struct pollfd *p)
 	for (unsigned int i = 0; i < DOORBELLS; i++)
 		p[POLL_DOORBELLS + i] =
 			(struct pollfd) { .fd = loop->device.doorbells.fds[i], .events = POLLIN };
-	for (size_t i = 0; i < loop->n_conns; i++)
-		p[POLL_CONNS + i] = (struct pollfd) { .fd = rig_conn_fd(loop->conns[i]),
-						      .events = rig_conn_events(loop->conns[i]) };
+	for (size_t i = 0; i < loop->n_conns; i++) {
+		short events = rig_conn_events(loop->conns[i]);
+
+		p[POLL_CONNS + i] = (struct pollfd) {
+			.fd = events ? rig_conn_fd(loop->conns[i]) : -1,
+			.events = events,
+		};
+	}
 	return POLL_CONNS + loop->n_conns;
 }
 
@@ -195,6 +200,9 @@ static int timeout_ms(struct loop *loop)
 {
 	rig_time due = late_due(&loop->device.late), now = rig_now();
 
+	for (size_t i = 0; i < loop->n_conns; i++)
+		due = rig_conn_deadline(loop->conns[i]) < due ? rig_conn_deadline(loop->conns[i])
+							      : due;
 	if (due == RIG_FOREVER)
 		return -1;
 	return due <= now ? 0 : (int)((due - now + 999) / 1000);
@@ -206,8 +214,10 @@ static void dispatch(struct loop *loop, const struct pollfd *p)
 
 	for (size_t i = 0; i < loop->n_conns; i++) {
 		struct rig_conn *conn = loop->conns[i];
-		int r = p[i].revents ? rig_conn_dispatch(conn, p[i].revents) : 0;
+		int r = 0;
 
+		if (p[i].revents || rig_conn_deadline(conn) <= rig_now())
+			r = rig_conn_dispatch(conn, p[i].revents);
 		if (r == 0 && !loop->device.hang_up) {
 			loop->conns[kept++] = conn;
 			continue;

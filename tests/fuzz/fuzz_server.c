@@ -433,7 +433,10 @@ static void dispatch(struct fuzz *f)
 
 	if (!peer->conn)
 		return;
-	MUST(rig_conn_fd(peer->conn) >= 0 && !(rig_conn_events(peer->conn) & ~(POLLIN | POLLOUT)));
+	MUST(rig_conn_fd(peer->conn) >= 0 &&
+	     !(rig_conn_events(peer->conn) & ~(POLLIN | POLLOUT | POLLHUP)));
+	MUST(rig_conn_events(peer->conn) || f->device.n_pins || f->device.n_deferred ||
+	     f->device.started > f->device.completed);
 	if (rig_conn_dispatch(peer->conn, 0) < 0)
 		free_conn(f);
 }

@@ -236,9 +236,11 @@ void remake(struct fixture *f, const char *json)
 void pump(struct client *c)
 {
 	while (c->conn) {
-		struct pollfd p = { rig_conn_fd(c->conn), rig_conn_events(c->conn), 0 };
+		struct pollfd p = { -1, rig_conn_events(c->conn), 0 };
 
-		if (poll(&p, 1, 0) == 0)
+		if (p.events)
+			p.fd = rig_conn_fd(c->conn);
+		if (poll(&p, 1, 0) == 0 && rig_conn_deadline(c->conn) > rig_now())
 			return;
 		c->result = rig_conn_dispatch(c->conn, p.revents);
 		if (c->result < 0) {

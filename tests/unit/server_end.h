@@ -125,7 +125,7 @@ void describe(struct fixture *f);
 /** remake() - another server, by the description as it is now; its client's handshake is done */
 void remake(struct fixture *f, const char *json);
 
-/** pump() - let the server do what it can without waiting */
+/** pump() - let the server do what it can without waiting, as a loop would that asks it for all it wants */
 void pump(struct client *c);
 
 void client_open(struct fixture *f, struct client *c);

@@ -498,6 +498,128 @@ static void with_one_thread_the_hook_tells_of_what_was_left_to_do(void **state)
 	assert_ids(&f->client, 1);
 }
 
+/* Its socket hangs up for good, which a loop that polled it would hear all the time. */
+static void with_one_thread_a_lost_client_is_not_polled_until_its_memory_is_let_go(void **state)
+{
+	struct fixture *f = *state;
+	struct client *c = &f->client;
+	struct rig_dma_seg seg;
+	int hooks = 0;
+
+	f->description.flags |= RIG_DEVICE_ONE_THREAD;
+	remake(f, qemu_json);
+	rig_conn_set_wants_changed(c->conn, changed, &hooks);
+	assert_int_equal(map(c, 0, PAGE, RIG_DMA_READ, f->memory), 0);
+	assert_int_equal(rig_dma_pin(f->server, 0, PAGE, RIG_DMA_READ, &seg, 1), 1);
+	client_hang_up(c);
+	assert_non_null(c->conn);
+	assert_int_equal(f->device.disconnected, 1); /* remake()'s */
+	assert_int_equal(rig_conn_events(c->conn), 0);
+	assert_true(rig_conn_deadline(c->conn) == RIG_FOREVER);
+	assert_int_equal(hooks, 0);
+
+	rig_dma_unpin(f->server, &seg, 1);
+	assert_int_equal(hooks, 1);
+	assert_true(rig_conn_deadline(c->conn) <= rig_now());
+	assert_true(rig_conn_events(c->conn) != 0);
+	pump(c);
+	assert_null(c->conn);
+	assert_int_equal(f->device.disconnected, 2);
+	assert_int_equal(f->device.error, -ECONNRESET);
+}
+
+static void with_one_thread_a_lost_client_is_not_polled_until_it_is_answered(void **state)
+{
+	struct fixture *f = *state;
+	struct client *c = &f->client;
+
+	f->description.flags |= RIG_DEVICE_ONE_THREAD;
+	remake(f, qemu_json);
+	f->device.defers_reset = true;
+	send_numbered(c, 1, WIRE_DEVICE_RESET, NULL, 0);
+	pump(c);
+	client_hang_up(c);
+	assert_int_equal(rig_conn_events(c->conn), 0);
+	device_answer(&f->device, 0);
+	assert_true(rig_conn_deadline(c->conn) <= rig_now());
+	pump(c);
+	assert_null(c->conn);
+	assert_string_equal(f->device.trace, "cqrqd");
+}
+
+static void with_one_thread_a_client_that_is_not_read_is_heard_to_hang_up(void **state)
+{
+	struct fixture *f = *state;
+	struct client *c = &f->client;
+
+	f->description.flags |= RIG_DEVICE_ONE_THREAD;
+	remake(f, qemu_json);
+	f->device.defers_access = true;
+	for (uint16_t id = 1; id <= 300; id++) {
+		send_read(c, id, 0, 4);
+		pump(c);
+	}
+	assert_int_equal(rig_conn_events(c->conn), POLLHUP);
+	client_hang_up(c);
+	assert_null(c->conn);
+	while (f->device.n_deferred > 0)
+		device_answer(&f->device, 0);
+}
+
+static void count_result(void *opaque, int result)
+{
+	assert_int_equal(result, -ETIMEDOUT);
+	++*(int *)opaque;
+}
+
+static void with_one_thread_deadlines_of_dma_are_told(void **state)
+{
+	const struct wire_dma_map m = { sizeof(m), RIG_DMA_READ, 0, 0, PAGE };
+	struct fixture *f = *state;
+	struct client *c = &f->client;
+	rig_time soon = rig_after_ms(5);
+	int hooks = 0, over = 0;
+	struct answer a;
+	uint8_t buf[8];
+
+	f->description.flags |= RIG_DEVICE_ONE_THREAD;
+	remake(f, qemu_json);
+	assert_int_equal(ask(c, WIRE_DMA_MAP, &m, sizeof(m), &a), 0);
+	assert_true(rig_conn_deadline(c->conn) == RIG_FOREVER);
+	rig_conn_set_wants_changed(c->conn, changed, &hooks);
+	assert_int_equal(rig_dma_read_async(f->server, 0, buf, sizeof(buf), soon,
+					    (struct rig_completion) { count_result, &over }),
+			 0);
+	assert_true(rig_conn_deadline(c->conn) <= soon);
+	assert_true(hooks > 0);
+	while (rig_now() < soon)
+		poll(NULL, 0, 1);
+	assert_true(rig_conn_deadline(c->conn) <= rig_now());
+	pump(c); /* which the deadline makes dispatch */
+	assert_int_equal(over, 1);
+	assert_true(rig_conn_deadline(c->conn) == RIG_FOREVER);
+}
+
+static void with_many_threads_the_fd_tells_of_deadlines(void **state)
+{
+	const struct wire_dma_map m = { sizeof(m), RIG_DMA_READ, 0, 0, PAGE };
+	struct fixture *f = *state;
+	struct client *c = &f->client;
+	struct pollfd p = { rig_conn_fd(c->conn), POLLIN, 0 };
+	int over = 0;
+	struct answer a;
+	uint8_t buf[8];
+
+	assert_int_equal(ask(c, WIRE_DMA_MAP, &m, sizeof(m), &a), 0);
+	assert_int_equal(rig_dma_read_async(f->server, 0, buf, sizeof(buf), rig_after_ms(5),
+					    (struct rig_completion) { count_result, &over }),
+			 0);
+	assert_true(rig_conn_deadline(c->conn) == RIG_FOREVER);
+	assert_int_equal(poll(&p, 1, 10000), 1);
+	pump(c);
+	assert_int_equal(over, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -525,6 +647,11 @@ int main(void)
 		test(s104_a_client_that_never_reads_stops_being_read),
 		test(with_one_thread_the_fd_is_the_socket_and_answers_still_wake_it),
 		test(with_one_thread_the_hook_tells_of_what_was_left_to_do),
+		test(with_one_thread_a_lost_client_is_not_polled_until_its_memory_is_let_go),
+		test(with_one_thread_a_lost_client_is_not_polled_until_it_is_answered),
+		test(with_one_thread_a_client_that_is_not_read_is_heard_to_hang_up),
+		test(with_one_thread_deadlines_of_dma_are_told),
+		test(with_many_threads_the_fd_tells_of_deadlines),
 	};
 
 	return cmocka_run_group_tests_name("server_defer", tests, NULL, NULL);

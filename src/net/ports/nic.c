@@ -60,6 +60,7 @@ struct nic {
 	bool closing;
 
 	uv_idle_t work; /* active: the rings are polled */
+	uv_timer_t due; /* active: a connection has a deadline */
 
 	uint64_t window_ns;
 	uint64_t worked_ns; /* when frames last moved, or it was woken */
@@ -227,11 +228,39 @@ static void conn_end(struct nic_conn *c)
 
 static void on_conn_event(uv_poll_t *poll, int status, int events);
 
+static void on_due(uv_timer_t *timer);
+
+static rig_time earliest_deadline(const struct nic *nic)
+{
+	rig_time earliest = RIG_FOREVER;
+
+	for (const struct nic_conn *c = nic->conns; c; c = c->next) {
+		rig_time deadline = rig_conn_deadline(c->conn);
+
+		earliest = deadline < earliest ? deadline : earliest;
+	}
+	return earliest;
+}
+
+static void due_arm(struct nic *nic)
+{
+	rig_time due = earliest_deadline(nic), now;
+
+	if (due == RIG_FOREVER) {
+		uv_timer_stop(&nic->due);
+		return;
+	}
+	now = rig_now();
+	uv_update_time(nic->loop);
+	uv_timer_start(&nic->due, on_due, due > now ? (due - now + 999) / 1000 : 0, 0);
+}
+
 static void conn_arm(struct nic_conn *c)
 {
 	short wants = rig_conn_events(c->conn);
 	int events = (wants & POLLIN ? UV_READABLE : 0) | (wants & POLLOUT ? UV_WRITABLE : 0);
 
+	due_arm(c->nic);
 	if (events == c->armed)
 		return;
 	c->armed = events;
@@ -246,6 +275,14 @@ static void conn_wants_changed(void *opaque)
 	conn_arm(opaque);
 }
 
+static void conn_dispatch(struct nic_conn *c, short revents)
+{
+	if (rig_conn_dispatch(c->conn, revents) < 0)
+		conn_end(c);
+	else
+		conn_arm(c);
+}
+
 /* libuv reports an error on the fd as a status, and stops the handle. */
 static void on_conn_event(uv_poll_t *poll, int status, int events)
 {
@@ -258,10 +295,21 @@ static void on_conn_event(uv_poll_t *poll, int status, int events)
 		c->armed = 0;
 		revents = POLLERR;
 	}
-	if (rig_conn_dispatch(c->conn, revents) < 0)
-		conn_end(c);
-	else
-		conn_arm(c);
+	conn_dispatch(c, revents);
+	nic_wake(nic);
+}
+
+static void on_due(uv_timer_t *timer)
+{
+	struct nic *nic = timer->data;
+	struct nic_conn *next;
+
+	for (struct nic_conn *c = nic->conns; c; c = next) {
+		next = c->next;
+		if (rig_conn_deadline(c->conn) <= rig_now())
+			conn_dispatch(c, 0);
+	}
+	due_arm(nic);
 	nic_wake(nic);
 }
 
@@ -303,12 +351,19 @@ static int say(const struct nic *nic, char **ret_error, int error)
 	return explain(ret_error, error, "--nic %s: %s", nic->name, strerror(-error));
 }
 
-static void work_closed(uv_handle_t *handle)
+static void due_closed(uv_handle_t *handle)
 {
 	struct nic *nic = handle->data;
 
 	free(nic->name);
 	free(nic);
+}
+
+static void work_closed(uv_handle_t *handle)
+{
+	struct nic *nic = handle->data;
+
+	uv_close((uv_handle_t *)&nic->due, due_closed);
 }
 
 static int plug(struct nic *nic, const struct port_socket_config *config, struct port_table *table)
@@ -357,7 +412,8 @@ int nic_new(uv_loop_t *loop, const struct port_socket_config *config, struct por
 	nic->loop = loop;
 	nic->window_ns = POLL_START_NS;
 	uv_idle_init(loop, &nic->work);
-	nic->work.data = nic;
+	uv_timer_init(loop, &nic->due);
+	nic->work.data = nic->due.data = nic;
 	nic->name = strdup(config->name);
 	r = nic->name ? fill(nic, config, table, ret_error) : -ENOMEM;
 	if (r < 0) {
