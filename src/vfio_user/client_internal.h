@@ -266,6 +266,9 @@ void client_unwatch(struct rig_client *client, struct session *session);
 /** session_request() - the server's request: client_serve.c */
 void session_request(struct session *session, struct front_request *request);
 
+/** session_refused_early() - as front_ops.refused; of these, too, few are reported */
+void session_refused_early(void *opaque, const struct wire_header *header, size_t n_fds, int error);
+
 /** session_refused() - note a request of the server's that got an errno; few are reported */
 void session_refused(struct session *session, const struct wire_request *request, int error);
 

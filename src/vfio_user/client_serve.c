@@ -59,10 +59,23 @@ void session_refused(struct session *session, const struct wire_request *request
 	if (atomic_fetch_add(&session->refused, 1) >= REPORTED_MAX)
 		return;
 	client_fail(session->client, RIG_LOG_WARNING, error,
-		    "%s of the server at 0x%llx, %llu bytes: refused: %s",
+		    "%s of the server at 0x%llx, %llu bytes: refused: %s (the connection lives on)",
 		    wire_command_name((uint16_t)request->command),
 		    (unsigned long long)request->dma_io->address,
 		    (unsigned long long)request->dma_io->count, strerror(-error));
+}
+
+void session_refused_early(void *opaque, const struct wire_header *header, size_t n_fds, int error)
+{
+	struct session *session = opaque;
+
+	if (atomic_fetch_add(&session->refused, 1) >= REPORTED_MAX)
+		return;
+	client_fail(
+		session->client, RIG_LOG_WARNING, error,
+		"%s (command %u) of the server, %u bytes with %zu fds: refused: %s (the connection lives on)",
+		wire_command_name(header->command), header->command, header->size, n_fds,
+		strerror(-error));
 }
 
 static void refuse(struct session *session, struct front_request *request, int error)

@@ -67,6 +67,7 @@ static struct front_ops ops_for(const struct rig_client *client)
 
 	return (struct front_ops) {
 		.request = on_request,
+		.refused = session_refused_early,
 		.dead = on_dead,
 		.wants_changed = client->ops.wants_changed ? on_wants_changed : NULL,
 		.release = hooks ? on_release : NULL,

@@ -113,6 +113,7 @@ int front_new(int fd, const struct front_config *config, struct front **ret)
 	front->generation = fork_guard_generation();
 	front->dispatcher = pthread_self();
 	front->death.kind = FRONT_EVENT_DEATH;
+	front->refusal.event.kind = FRONT_EVENT_REFUSAL;
 	front->epoll_fd = -1;
 	front->bell_fd = -1;
 	front->has_loop = config->ops->wants_changed != NULL;

@@ -65,6 +65,12 @@ struct front_ops {
 	/* Answer with front_reply_*(), now or later, from any thread. */
 	void (*request)(void *opaque, struct front_request *request);
 
+	/*
+	 * A command of the peer's that broke its rule was answered with this errno, without a
+	 * request(). Of many at a time only the first is told. May be NULL
+	 */
+	void (*refused)(void *opaque, const struct wire_header *header, size_t n_fds, int error);
+
 	/* Once: the connection is over. After this no request comes. May be NULL */
 	void (*dead)(void *opaque, int error, const char *reason);
 

@@ -215,6 +215,20 @@ static void link_asked(void *opaque, link_token token, const struct wire_request
 	event_push(sock->front, &served->event);
 }
 
+static void link_refused(void *opaque, const struct wire_header *header, size_t n_fds, int error)
+{
+	struct front *front = ((struct front_sock *)opaque)->front;
+	struct front_refusal *refusal = &front->refusal;
+
+	if (front->config.ops->refused == NULL || atomic_load(&refusal->pending))
+		return;
+	atomic_store(&refusal->pending, true);
+	refusal->header = *header;
+	refusal->n_fds = n_fds;
+	refusal->error = error;
+	event_push(front, &refusal->event);
+}
+
 /* It is answered, or nobody will. Locked; it is not when this returns. */
 static void served_end(struct front *front, struct front_served *served)
 {
@@ -298,6 +312,7 @@ static void link_dead(void *opaque, int error, const char *reason)
 
 const struct link_ops front_link_ops = {
 	.request = link_asked,
+	.refused = link_refused,
 	.dead = link_dead,
 };
 
@@ -339,6 +354,11 @@ static void event_run(struct front *front, struct front_event *event)
 	case FRONT_EVENT_CALL:
 		call = call_of_event(event);
 		call->done(call, call->result);
+		break;
+	case FRONT_EVENT_REFUSAL:
+		ops->refused(front->config.opaque, &front->refusal.header, front->refusal.n_fds,
+			     front->refusal.error);
+		atomic_store(&front->refusal.pending, false);
 		break;
 	case FRONT_EVENT_DEATH:
 		if (ops->dead != NULL)
@@ -425,6 +445,8 @@ void front_drop_events(struct front *front)
 			front->n_served--;
 			continue;
 		}
+		if (event->kind == FRONT_EVENT_REFUSAL)
+			continue;
 		front_unlock(front);
 		event_run(front, event);
 		front_lock(front);

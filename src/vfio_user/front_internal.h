@@ -44,7 +44,20 @@ enum front_call_state {
 enum front_event_kind {
 	FRONT_EVENT_REQUEST,
 	FRONT_EVENT_CALL,
+	FRONT_EVENT_REFUSAL,
 	FRONT_EVENT_DEATH,
+};
+
+/**
+ * struct front_refusal - a command that the link refused, to be told
+ * @pending: it is in the queue, or being told: the runner's, who sets it back without the lock
+ */
+struct front_refusal {
+	struct front_event event;
+	atomic_bool pending;
+	struct wire_header header;
+	size_t n_fds;
+	int error;
 };
 
 /**
@@ -128,6 +141,7 @@ struct front {
 	int error;
 	char reason[160];
 	struct front_event death;
+	struct front_refusal refusal;
 
 	struct front_sock socks[FRONT_SOCKS];
 	size_t n_socks;

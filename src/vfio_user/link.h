@@ -72,6 +72,12 @@ struct link_ops {
 			struct link_fds *fds);
 
 	/*
+	 * A command that broke its rule (or is none) was answered with this errno. Only to be
+	 * told to people: it must not call into the link. May be NULL.
+	 */
+	void (*refused)(void *opaque, const struct wire_header *header, size_t n_fds, int error);
+
+	/*
 	 * link_wants_read(), link_wants_write() changed or link_deadline_us() came nearer: look
 	 * again. Called only for changes that a call other than link_feed(), link_sent() or
 	 * link_tick() caused, once at its end. It must not call into the link but for the three

@@ -215,6 +215,15 @@ static bool rx_check_header(struct link *link, const struct wire_header *header)
 	}
 }
 
+static void refuse(struct link *link, const struct wire_header *header, size_t n_fds, int error)
+{
+	const struct link_ops *ops = link->config.ops;
+
+	served_refuse(link, header, error);
+	if (ops->refused)
+		ops->refused(link->config.opaque, header, n_fds, error);
+}
+
 static void rx_request(struct link *link, const struct wire_header *header)
 {
 	const uint8_t *payload = link->rx.buf + link->rx.start + HEADER_SIZE;
@@ -229,7 +238,7 @@ static void rx_request(struct link *link, const struct wire_header *header)
 	r = wire_decode_request(header, payload, fds.n, link->config.peer, &link->config.accepts,
 				&request);
 	if (r < 0)
-		served_refuse(link, header, r);
+		refuse(link, header, fds.n, r);
 	else
 		link->config.ops->request(link->config.opaque, served_add(link, &request), &request,
 					  &fds);

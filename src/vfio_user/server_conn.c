@@ -176,12 +176,14 @@ static int check_socket(int fd)
 
 static const struct front_ops conn_front_ops = {
 	.request = server_request,
+	.refused = server_refused,
 	.dead = conn_dead,
 };
 
 /* The hook is for the one thread that there is: others need none, as the fd is all they poll. */
 static const struct front_ops conn_front_ops_one_thread = {
 	.request = server_request,
+	.refused = server_refused,
 	.dead = conn_dead,
 	.wants_changed = conn_wants_changed,
 };
@@ -211,6 +213,15 @@ static int conn_open(struct rig_conn *conn, bool one_thread)
 	return r < 0 ? r : poll_add(conn, r);
 }
 
+/* For people only: it may have handed its end to somebody else. 0: not of our namespace */
+static pid_t pid_of_peer(int fd)
+{
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ? 0 : peer.pid;
+}
+
 static struct rig_conn *conn_new(struct rig_server *server, int fd)
 {
 	struct rig_conn *conn = calloc(1, sizeof(*conn));
@@ -224,6 +235,7 @@ static struct rig_conn *conn_new(struct rig_server *server, int fd)
 	server_inbox_ref(conn->inbox);
 	conn->sock = fd;
 	conn->poll_fd = -1;
+	conn->pid = pid_of_peer(fd);
 	return conn;
 }
 

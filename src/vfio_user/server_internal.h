@@ -169,6 +169,7 @@ enum conn_state {
  * @server:   NULL: it was freed before the connection
  * @inbox:    the server's, a reference
  * @sock:     the front's
+ * @pid:      of who connected, for people; 0: not known
  * @poll_fd:  over the front's and the inbox's; -1: sock is enough
  * @client_caps, @agreed: in CONN_CLIENT: what it proposed, and what we answered
  * @refusals: logged so far
@@ -188,6 +189,7 @@ struct rig_conn {
 	struct server_inbox *inbox;
 	int sock;
 	int poll_fd;
+	pid_t pid;
 	struct version_caps client_caps;
 	struct version_caps agreed;
 	unsigned int refusals;
@@ -273,6 +275,9 @@ void server_drop(struct rig_conn *conn, void **list, int error);
 
 /** server_request() - the request callback of the front; opaque is the rig_conn */
 void server_request(void *opaque, struct front_request *request);
+
+/** server_refused() - likewise for a command that broke its rule; it is answered already */
+void server_refused(void *opaque, const struct wire_header *header, size_t n_fds, int error);
 
 /** server_serve() - run a command's function, answer what it refuses. Return: 0, SERVER_WAIT */
 int server_serve(struct rig_conn *conn, struct front_request *request);

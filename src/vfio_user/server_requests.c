@@ -34,9 +34,21 @@ int server_refuse(struct rig_conn *conn, int error, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
-	server_log(conn->server, RIG_LOG_WARNING, "%s: %s%s", why, strerror(-error),
-		   ++conn->refusals == MAX_REFUSALS_LOGGED ? " (the last one that is logged)" : "");
+	server_log(conn->server, RIG_LOG_WARNING, "%s: %s (process %ld; its connection %s%s)", why,
+		   strerror(-error), (long)conn->pid,
+		   conn->state == CONN_CLOSING ? "ends" : "lives on",
+		   ++conn->refusals == MAX_REFUSALS_LOGGED ? "; the last one that is logged" : "");
 	return error;
+}
+
+void server_refused(void *opaque, const struct wire_header *header, size_t n_fds, int error)
+{
+	struct rig_conn *conn = opaque;
+
+	if (conn->server)
+		(void)server_refuse(conn, error, "%s (command %u) of %u bytes with %zu fds",
+				    wire_command_name(header->command), header->command,
+				    header->size, n_fds);
 }
 
 /* If it cannot be sent the front dies of it, which is noticed where that matters. */
@@ -108,6 +120,7 @@ static int accept_version(struct rig_conn *conn, const struct wire_request *requ
 {
 	int r;
 
+	conn->state = CONN_CLOSING; /* until server_claim() made it the client */
 	if (request->command != WIRE_VERSION)
 		return server_refuse(conn, -EINVAL, "%s before VERSION",
 				     wire_command_name(request->command));
@@ -129,7 +142,6 @@ static void serve_handshake(struct rig_conn *conn, struct front_request *request
 	int r = accept_version(conn, &request->wire);
 
 	if (r < 0) {
-		conn->state = CONN_CLOSING;
 		front_reply_error(conn->front, request, r);
 		return;
 	}

@@ -156,7 +156,10 @@ static void disconnected(void *opaque, int error, const char *reason)
 
 static void log_message(void *opaque, enum rig_log_level level, const char *message)
 {
-	((struct device *)opaque)->logged++;
+	struct device *d = opaque;
+
+	d->logged++;
+	snprintf(d->last_line, sizeof(d->last_line), "%s", message);
 }
 
 static const struct rig_device_ops device_ops = {

@@ -57,6 +57,7 @@ struct device {
 	int error; /* of the last disconnected() */
 	char reason[128];
 	int logged;
+	char last_line[256];
 	char trace[256];
 	/* what it does not answer at once, and what it has not answered yet, oldest first */
 	bool defers_access, defers_reset, defers_quiesce, defers_irqs, forgets_to_defer;

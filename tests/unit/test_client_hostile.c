@@ -195,6 +195,54 @@ static void a_million_posted_writes_are_done_in_bounded_memory(void **state)
 	script_unplug(s, client);
 }
 
+/* --- who is wrong is said, but not without end --- */
+
+struct lines {
+	unsigned int n;
+	char first[512];
+};
+
+static void on_log(void *opaque, enum rig_log_level level, const char *message)
+{
+	struct lines *lines = opaque;
+
+	if (level == RIG_LOG_WARNING && lines->n++ == 0)
+		snprintf(lines->first, sizeof(lines->first), "%s", message);
+}
+
+static enum verdict ask_for_half_a_range(struct script *s, const struct message *request,
+					 struct message *reply)
+{
+	struct message *m;
+
+	if (request->header.command != WIRE_DEVICE_RESET)
+		return SEND;
+	m = dma_read_message(1, PAGE, 8);
+	for (int i = 0; i < 100; i++) {
+		m->header = (struct wire_header) { 1, WIRE_DMA_READ, 24, 0, 0 };
+		script_ask(s, s->fd, m);
+	}
+	free(m);
+	return SEND;
+}
+
+static void requests_that_break_their_rule_are_told_a_few_times(void **state)
+{
+	const struct rig_client_ops ops = { .log = on_log };
+	struct lines lines = { 0 };
+	struct script *s = *state;
+	struct rig_client *client;
+
+	s->bend = ask_for_half_a_range;
+	client = script_plug_with(s, &ops, &lines, 0);
+	assert_int_equal(rig_client_reset(client, soon()), 0);
+	assert_non_null(strstr(lines.first, "vfio-user device: DMA_READ (command 11) of the "
+					    "server, 24 bytes with 0 fds: refused: Invalid"));
+	assert_non_null(strstr(lines.first, "lives on"));
+	assert_true(lines.n > 1 && lines.n <= 20);
+	script_unplug(s, client);
+}
+
 /* --- requests that the application answers later --- */
 
 #define KEPT 16
@@ -344,6 +392,7 @@ int main(void)
 		script_test(a_handshake_that_drips_ends_at_the_deadline),
 		script_test(a_server_that_never_reads_its_replies_is_not_read_any_more),
 		script_test(a_million_posted_writes_are_done_in_bounded_memory),
+		script_test(requests_that_break_their_rule_are_told_a_few_times),
 		script_test(an_id_used_twice_at_once_gets_both_replies),
 		script_test(requests_beyond_the_limit_wait_until_others_are_answered),
 	};

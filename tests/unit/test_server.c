@@ -473,6 +473,44 @@ static void s004_a_refused_no_reply_command_says_nothing(void **state)
 	assert_usable(&f->client);
 }
 
+/* Who it was, what it asked for, what is wrong, and what comes of it. */
+static void the_log_names_process_command_field_and_the_connections_fate(void **state)
+{
+	const struct wire_region_io io = { 0, 99, 4 };
+	struct fixture *f = *state;
+	struct client second;
+	struct answer a;
+	char pid[32];
+
+	snprintf(pid, sizeof(pid), "process %d;", (int)getpid());
+	assert_int_equal(ask(&f->client, WIRE_REGION_READ, &io, sizeof(io), &a), EINVAL);
+	assert_non_null(strstr(f->device.last_line, "read of region 99 at 0x0+0x4: Invalid"));
+	assert_non_null(strstr(f->device.last_line, pid));
+	assert_non_null(strstr(f->device.last_line, "lives on"));
+	/* What breaks its command's rule is not asked of the device, but told as well. */
+	assert_int_equal(ask_fds(&f->client, WIRE_REGION_READ, &io, 7, &f->memory, 1, &a), EINVAL);
+	assert_non_null(strstr(f->device.last_line,
+			       "REGION_READ (command 9) of 23 bytes with 1 fds: Invalid"));
+	assert_non_null(strstr(f->device.last_line, "lives on"));
+	client_open(f, &second);
+	assert_int_equal(ask_version(&second, 0, 0, qemu_json, &a), EBUSY);
+	assert_non_null(strstr(f->device.last_line, "a second client: Device or resource busy"));
+	assert_non_null(strstr(f->device.last_line, "ends"));
+	client_hang_up(&second);
+	assert_usable(&f->client);
+}
+
+static void a_hostile_client_that_breaks_every_rule_fills_no_log(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a;
+
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(ask(&f->client, WIRE_REGION_READ, NULL, 0, &a), EINVAL);
+	assert_int_equal(f->device.logged, 20);
+	assert_non_null(strstr(f->device.last_line, "the last one that is logged"));
+}
+
 static void a_hostile_client_fills_no_log(void **state)
 {
 	const struct wire_region_io io = { 0, 99, 4 };
@@ -572,6 +610,8 @@ int main(void)
 		test(s012_s013_unknown_and_foreign_commands_are_refused),
 		test(every_command_cut_short_is_refused),
 		test(s004_a_refused_no_reply_command_says_nothing),
+		test(the_log_names_process_command_field_and_the_connections_fate),
+		test(a_hostile_client_that_breaks_every_rule_fills_no_log),
 		test(a_hostile_client_fills_no_log),
 		unconnected(a_description_that_contradicts_itself_is_refused),
 		unconnected(only_unix_stream_sockets_are_served),
