@@ -177,6 +177,9 @@ int cmd_net(int argc, char **argv)
 	} else if (options.help) {
 		net_options_usage(stdout);
 		status = EXIT_SUCCESS;
+	} else if (options.check) {
+		printf("%s: ok\n", options.config ? options.config : "command line");
+		status = EXIT_SUCCESS;
 	} else {
 		log_set_level(options.settings.log_level);
 		status = run(&options.settings);

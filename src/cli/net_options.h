@@ -12,7 +12,9 @@
 
 /** struct net_options - what the user wants, complete and checked */
 struct net_options {
-	bool help; /* then nothing else counts */
+	bool help;	    /* then nothing else counts */
+	bool check;	    /* nothing is to be made */
+	const char *config; /* argv's; NULL: none */
 	struct net_settings settings;
 };
 

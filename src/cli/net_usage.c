@@ -12,6 +12,7 @@
 
 static const char before[] =
 	"Usage: outrigger net shared|host|bridged --nic PATH [OPTIONS]\n"
+	"       outrigger net --config FILE [OPTIONS] [--check]\n"
 	"\n"
 	"Serves one network and the sockets where guests plug in. Runs until SIGINT or SIGTERM, says\n"
 	"\"outrigger: ready: ...\" on stdout when guests may come.\n"
@@ -25,9 +26,12 @@ static const char before[] =
 	"group=NAME.\n";
 
 static const char after[] =
+	"  --config FILE          read options from it first, one \"name value\" a line without the hyphens;\n"
+	"                         those on the command line replace them, or add to them\n"
+	"  --check                read and check everything, say so and end; nothing is made\n"
 	"  --help                 this text\n"
 	"\n"
-	"Exit status: 0 ended by a signal, 1 something failed, 2 the command line is wrong.\n";
+	"Exit status: 0 ended by a signal, 1 something failed, 2 the command line or FILE is wrong.\n";
 
 static void usage_setting(const struct setting *setting, FILE *to)
 {

@@ -118,6 +118,7 @@ static int parse_guest(char *text, struct forward_config *forward, char **ret_er
 	size_t len = strlen(text);
 	struct in6_addr address6;
 	struct in_addr address;
+	bool closed;
 
 	if (inet_pton(AF_INET, text, &address) == 1) {
 		forward->to = FORWARD_TO_ADDRESS;
@@ -128,12 +129,13 @@ static int parse_guest(char *text, struct forward_config *forward, char **ret_er
 		forward->to = FORWARD_TO_NAME;
 		return network_name_parse(text, forward->guest_name, ret_error);
 	}
-	text[len - 1] = text[len - 1] == ']' ? '\0' : text[len - 1];
-	if (nic_mac_parse(text + 1, forward->guest_mac) == 0) {
+	closed = text[len - 1] == ']';
+	text[len - 1] = '\0';
+	if (closed && nic_mac_parse(text + 1, forward->guest_mac) == 0) {
 		forward->to = FORWARD_TO_MAC;
 		return 0;
 	}
-	if (inet_pton(AF_INET6, text + 1, &address6) != 1)
+	if (!closed || inet_pton(AF_INET6, text + 1, &address6) != 1)
 		return explain(ret_error, -EINVAL,
 			       "what is in brackets is neither an IPv6 nor a MAC address of the "
 			       "guest");

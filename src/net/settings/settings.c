@@ -124,10 +124,10 @@ int settings_call(struct net_settings *settings, const char *value)
 	return 0;
 }
 
-static void say_where(const struct settings_origin *origin, char **error)
+static void say_where(const struct settings_origin *origin, unsigned int column, char **error)
 {
 	if (origin->file)
-		explain_about(error, "%s:%u:%u: ", origin->file, origin->line, origin->column);
+		explain_about(error, "%s:%u:%u: ", origin->file, origin->line, column);
 }
 
 /* "--NAME VALUE: ", all in one line, whatever the value is. */
@@ -198,15 +198,22 @@ int net_settings_set(struct net_settings *settings, const struct settings_origin
 
 	*ret_error = NULL;
 	r = check_form(settings, origin, setting, name, value, ret_error);
-	if (r < 0)
-		value = NULL;
-	else
-		r = set(settings, origin, setting, value, ret_error);
+	if (r < 0) {
+		say_what(name, NULL, ret_error);
+		say_where(origin, origin->column, ret_error);
+		return r;
+	}
+	r = set(settings, origin, setting, value, ret_error);
 	if (r < 0) {
 		say_what(name, value, ret_error);
-		say_where(origin, ret_error);
+		say_where(origin, origin->value_column, ret_error);
 	}
 	return r;
+}
+
+bool net_settings_knows(const char *name)
+{
+	return setting_find(name);
 }
 
 bool net_settings_takes_value(const char *name)
@@ -235,14 +242,18 @@ static bool sentence_is_about(const char *sentence, const struct settings_given 
 
 void settings_locate(const struct net_settings *settings, char **error)
 {
+	const char *file = settings->n_given ? settings->given[0].origin.file : NULL;
+
 	for (int with_value = 1; with_value >= 0 && *error; with_value--) {
 		for (size_t i = settings->n_given; i-- > 0;) {
 			const struct settings_given *given = &settings->given[i];
 
 			if (sentence_is_about(*error, given, with_value)) {
-				say_where(&given->origin, error);
+				say_where(&given->origin, given->origin.column, error);
 				return;
 			}
 		}
 	}
+	if (file) /* what is missing stands nowhere */
+		explain_about(error, "%s: ", file);
 }

@@ -40,7 +40,8 @@ void net_settings_free(struct net_settings *settings);
 /** struct settings_origin - where an option stands; @file NULL: on the command line */
 struct settings_origin {
 	const char *file; /* outlives the settings */
-	unsigned int line, column;
+	unsigned int line;
+	unsigned int column, value_column; /* of the option's name and its value, from 1 on */
 };
 
 /**
@@ -53,6 +54,9 @@ struct settings_origin {
  */
 int net_settings_set(struct net_settings *settings, const struct settings_origin *origin,
 		     const char *name, const char *value, char **ret_error);
+
+/** net_settings_knows() - is there an option of this name? */
+bool net_settings_knows(const char *name);
 
 /** net_settings_takes_value() - must one be given? False also for names that there are not */
 bool net_settings_takes_value(const char *name);
