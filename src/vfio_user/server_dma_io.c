@@ -91,10 +91,13 @@ int dma_io_next(struct dma_io *io, struct dma_message *message)
 {
 	struct dma_map *map = io->server->dma;
 	_Atomic(uintptr_t) *slot;
-	struct range *range = dma_hold(map, io->address, &slot);
+	struct range *range = NULL;
 	uint64_t n;
 	int r = 0;
 
+	/* What follows the last address is not address 0. */
+	if (io->len - 1 <= UINT64_MAX - io->address)
+		range = dma_hold(map, io->address, &slot);
 	if (!range)
 		return -EFAULT;
 	n = range_last(range) - io->address + 1;

@@ -156,7 +156,8 @@ static int check_dma_read(const struct wire_body *body, struct wire_request *ret
 
 	if (io->count > body->limits->max_data_xfer_size)
 		return -E2BIG;
-	return io->address > UINT64_MAX - io->count ? -EINVAL : 0;
+	/* It may end with the last byte there is. */
+	return io->count > 0 && io->count - 1 > UINT64_MAX - io->address ? -EINVAL : 0;
 }
 
 static int check_dma_write(const struct wire_body *body, struct wire_request *ret)

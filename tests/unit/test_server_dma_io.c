@@ -235,6 +235,10 @@ static void s044_nothing_is_sent_outside_maps_or_against_their_flags(void **stat
 	assert_int_equal(rig_dma_read(f->server, PAGE, buf, 8, SOON), -EFAULT);
 	assert_int_equal(rig_dma_read_async(f->server, PAGE, buf, 8, SOON, to(&o)), -EFAULT);
 	assert_int_equal(rig_dma_read(f->server, UINT64_MAX, buf, 8, SOON), -EFAULT);
+	/* Behind the last address is not address 0, though that is mapped. */
+	assert_int_equal(map(&f->client, -PAGE, PAGE, RIG_DMA_READ, -1), 0);
+	assert_int_equal(rig_dma_read(f->server, UINT64_MAX - 3, buf, 8, SOON), -EFAULT);
+	assert_int_equal(rig_dma_read_async(f->server, UINT64_MAX, buf, 2, SOON, to(&o)), -EFAULT);
 	pump(&f->client);
 	assert_int_equal(o.runs, 0);
 	assert_true(nothing_came(&f->client));

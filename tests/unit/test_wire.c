@@ -471,14 +471,29 @@ static void a_write_has_exactly_count_bytes(void **state)
 
 static void a_dma_range_does_not_wrap(void **state)
 {
-	struct wire_dma_io dma = { .address = UINT64_MAX - 7, .count = 8 };
+	struct wire_dma_io dma = { .address = UINT64_MAX - 7, .count = 9 };
 	struct wire_request request;
 
 	assert_int_equal(decode(WIRE_FROM_SERVER, WIRE_DMA_READ, &dma, sizeof(dma), 0, &request),
 			 -EINVAL);
-	dma.count = 7;
+	dma.address = 0;
+	dma.count = UINT64_MAX; /* too much, but no wrap */
 	assert_int_equal(decode(WIRE_FROM_SERVER, WIRE_DMA_READ, &dma, sizeof(dma), 0, &request),
-			 0);
+			 -E2BIG);
+}
+
+static void a_dma_range_may_end_with_the_last_byte(void **state)
+{
+	struct wire_dma_io dma = { .address = UINT64_MAX - 7, .count = 8 };
+	struct wire_request request;
+
+	for (; dma.count > 0; dma.count--)
+		assert_int_equal(
+			decode(WIRE_FROM_SERVER, WIRE_DMA_READ, &dma, sizeof(dma), 0, &request), 0);
+	dma.address = UINT64_MAX;
+	for (; dma.count < 2; dma.count++)
+		assert_int_equal(
+			decode(WIRE_FROM_SERVER, WIRE_DMA_READ, &dma, sizeof(dma), 0, &request), 0);
 }
 
 static int write_multi(uint64_t wr_cnt, size_t len, size_t liar)
@@ -601,6 +616,7 @@ int main(void)
 		cmocka_unit_test(a_count_above_max_data_xfer_size_is_too_big),
 		cmocka_unit_test(a_write_has_exactly_count_bytes),
 		cmocka_unit_test(a_dma_range_does_not_wrap),
+		cmocka_unit_test(a_dma_range_may_end_with_the_last_byte),
 		cmocka_unit_test(write_multi_has_exactly_the_entries_it_counts),
 		cmocka_unit_test(write_multi_entries_have_at_most_8_bytes),
 		cmocka_unit_test(a_feature_is_got_or_set_or_probed),
