@@ -80,7 +80,7 @@ int activation_start(char **ret_error)
 	return 0;
 }
 
-int activation_fd_by_name(const char *name)
+int activation_number(const char *name)
 {
 	const char *at = getenv("LISTEN_FDNAMES");
 	int n = passed(), found = -1;
@@ -99,7 +99,12 @@ int activation_fd_by_name(const char *name)
 			break;
 		at += len + 1;
 	}
-	return found < 0 ? -ENOENT : duplicate(found, n);
+	return found < 0 ? -ENOENT : found;
+}
+
+bool activation_has(int fd)
+{
+	return fd >= FIRST_FD && fd < FIRST_FD + passed();
 }
 
 /* Does this name lead to the same file? Both exist then. */

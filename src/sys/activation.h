@@ -4,11 +4,13 @@
  *
  * They are fds 3 and up, of which the environment says how many there are (LISTEN_FDS), for whom
  * (LISTEN_PID) and, separated by colons, what they are called (LISTEN_FDNAMES). All of them stay
- * open as long as the process lives; what is given out here is a duplicate, so that a socket can be
- * given up and taken again. Any thread, while nobody changes the environment.
+ * open as long as the process lives, and users work on duplicates: a socket can be given up and
+ * taken again. Any thread, while nobody changes the environment.
  */
 #ifndef SYS_ACTIVATION_H
 #define SYS_ACTIVATION_H
+
+#include <stdbool.h>
 
 /**
  * activation_start() - once, before any child is started: none shall inherit them
@@ -19,10 +21,13 @@
 int activation_start(char **ret_error);
 
 /**
- * activation_fd_by_name() - as FileDescriptorName= of a socket unit calls it
- * Return: a new close-on-exec fd, the caller's; -ENOENT; -EEXIST several have that name; -errno
+ * activation_number() - of what FileDescriptorName= of a socket unit calls so; not to be closed
+ * Return: an fd; -ENOENT; -EEXIST several have that name; -EINVAL as above
  */
-int activation_fd_by_name(const char *name);
+int activation_number(const char *name);
+
+/** activation_has() - is this fd one of them? */
+bool activation_has(int fd);
 
 /**
  * activation_fd_by_path() - the UNIX socket that is bound to this path, however it is spelled

@@ -112,16 +112,13 @@ static bool same(int a, int b)
 
 static void by_name(struct fixture *f)
 {
-	int fd;
-
 	environment("2", "nic:lan");
 	must(activation_start(NULL) == 0);
 	must(fcntl(3, F_GETFD) & FD_CLOEXEC && fcntl(4, F_GETFD) & FD_CLOEXEC);
-	fd = activation_fd_by_name("lan");
-	must(fd > 4 && same(fd, 4) && fcntl(fd, F_GETFD) & FD_CLOEXEC);
-	must(same(activation_fd_by_name("nic"), 3));
-	must(activation_fd_by_name("la") == -ENOENT && activation_fd_by_name("") == -ENOENT);
-	must(activation_fd_by_name("nic:lan") == -ENOENT);
+	must(activation_number("lan") == 4 && activation_number("nic") == 3);
+	must(activation_number("la") == -ENOENT && activation_number("") == -ENOENT);
+	must(activation_number("nic:lan") == -ENOENT);
+	must(activation_has(3) && activation_has(4) && !activation_has(2) && !activation_has(5));
 }
 
 static void a_socket_is_found_by_its_name(void **state)
@@ -131,23 +128,17 @@ static void a_socket_is_found_by_its_name(void **state)
 
 static void by_name_twice(struct fixture *f)
 {
-	int first, second;
-
 	environment("2", "lan:lan");
-	must(activation_fd_by_name("lan") == -EEXIST);
+	must(activation_number("lan") == -EEXIST);
 	environment("1", "lan:lan"); /* the second name is nobody's */
-	first = activation_fd_by_name("lan");
-	must(same(first, 3));
-	close(first);
-	second = activation_fd_by_name("lan");
-	must(same(second, 3));
+	must(activation_number("lan") == 3);
 	environment("2", "lan"); /* and here the second has none */
-	must(same(activation_fd_by_name("lan"), 3));
+	must(activation_number("lan") == 3);
 	environment("2", NULL);
-	must(activation_fd_by_name("lan") == -ENOENT);
+	must(activation_number("lan") == -ENOENT);
 }
 
-static void a_name_is_one_sockets_and_can_be_asked_for_again(void **state)
+static void a_name_is_one_sockets(void **state)
 {
 	in_child(*state, by_name_twice);
 }
@@ -155,9 +146,13 @@ static void a_name_is_one_sockets_and_can_be_asked_for_again(void **state)
 static void by_path(struct fixture *f)
 {
 	char spelled[80];
+	int fd;
 
 	environment("2", NULL);
-	must(same(activation_fd_by_path(f->stream, SOCK_STREAM), 3));
+	fd = activation_fd_by_path(f->stream, SOCK_STREAM);
+	must(fd > 4 && same(fd, 3) && fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	close(fd);
+	must(same(activation_fd_by_path(f->stream, SOCK_STREAM), 3)); /* again */
 	must(same(activation_fd_by_path(f->dgram, SOCK_DGRAM), 4));
 	snprintf(spelled, sizeof(spelled), "%s/../%s/./s", f->dir, strrchr(f->dir, '/') + 1);
 	must(same(activation_fd_by_path(spelled, SOCK_STREAM), 3));
@@ -198,10 +193,10 @@ static void for_others(struct fixture *f)
 	setenv("LISTEN_PID", "1", 1);
 	must(activation_start(NULL) == 0);
 	must(!(fcntl(3, F_GETFD) & FD_CLOEXEC));
-	must(activation_fd_by_name("nic") == -ENOENT);
+	must(activation_number("nic") == -ENOENT && !activation_has(3));
 	must(activation_fd_by_path(f->stream, SOCK_STREAM) == -ENOENT);
 	unsetenv("LISTEN_PID");
-	must(activation_fd_by_name("nic") == -ENOENT && activation_start(NULL) == 0);
+	must(activation_number("nic") == -ENOENT && activation_start(NULL) == 0);
 }
 
 static void sockets_that_were_passed_to_another_process_are_not_ours(void **state)
@@ -220,7 +215,7 @@ static void nonsense(struct fixture *f)
 		environment(numbers[i], "nic:lan");
 		must(activation_start(&error) == -EINVAL && strstr(error, "LISTEN_FDS"));
 		free(error);
-		must(activation_fd_by_name("nic") == -EINVAL);
+		must(activation_number("nic") == -EINVAL);
 		must(activation_fd_by_path(f->stream, SOCK_STREAM) == -EINVAL);
 	}
 	environment("2", NULL);
@@ -242,7 +237,7 @@ int main(void)
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		test(a_socket_is_found_by_its_name),
-		test(a_name_is_one_sockets_and_can_be_asked_for_again),
+		test(a_name_is_one_sockets),
 		test(a_socket_is_found_by_its_path_however_it_is_spelled),
 		test(a_socket_of_another_kind_at_the_path_is_refused),
 		test(sockets_that_were_passed_to_another_process_are_not_ours),

@@ -9,6 +9,7 @@
 #include "net/ports/dgram.h"
 #include "net/ports/nic.h"
 #include "net/ports/stream.h"
+#include "sys/activation.h"
 
 static const struct {
 	const char *name;
@@ -34,7 +35,7 @@ int port_socket_new(uv_loop_t *loop, const struct port_socket_config *config,
 	if (!complete.mtu)
 		complete.mtu = network_config_of(port_table_network(table))->mtu;
 	r = kinds[config->kind].make(loop, &complete, table, ret, ret_error);
-	if (r >= 0 && !config->path)
+	if (r >= 0 && !config->path && !activation_has(config->fd))
 		close(config->fd);
 	return r;
 }

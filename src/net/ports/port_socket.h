@@ -74,7 +74,8 @@ const char *port_socket_kind_name(enum port_socket_kind kind);
 
 /**
  * port_socket_new() - listen, or use the fd, and plug into the network
- * @config: strings are copied. Its fd is closed on success and stays the caller's on failure
+ * @config: strings are copied. A duplicate of its fd is used; the fd itself is closed on success,
+ *          unless the service manager has passed it, and stays the caller's on failure
  * @ret_error: a sentence on failure: what is wrong with path or fd and what to do; the caller frees
  */
 int port_socket_new(uv_loop_t *loop, const struct port_socket_config *config,

@@ -15,7 +15,6 @@
 #include "sys/explain.h"
 
 #define SOCKETS_MAX 1024u
-#define FD_FIRST    3u
 
 static int add(struct net_settings *settings, const struct port_socket_config *config,
 	       char **ret_error)
@@ -84,15 +83,15 @@ static int set_fd(struct net_settings *settings, char *value, char **ret_error)
 {
 	struct port_socket_config config;
 	enum port_socket_kind kind;
-	uint64_t fd;
-	int r = spec_number(value, FD_FIRST, INT_MAX, &fd, ret_error);
+	int fd = -1;
+	int r = port_fd_parse(value, &fd, ret_error);
 
 	if (r < 0)
 		return r;
-	if (port_socket_kind_of_fd((int)fd, &kind, ret_error) < 0)
+	if (port_socket_kind_of_fd(fd, &kind, ret_error) < 0)
 		return -EINVAL;
 	port_config_init(&config, kind);
-	config.fd = (int)fd;
+	config.fd = fd;
 	return add(settings, &config, ret_error);
 }
 
@@ -104,6 +103,7 @@ const struct setting port_settings[] = {
 	  "a socket for QEMU's -netdev stream; several guests may connect", set_stream },
 	{ "dgram", SETTING_LIST, "SPEC", "a socket for QEMU's -netdev dgram, vfkit, krunkit",
 	  set_dgram },
-	{ "fd", SETTING_LIST, "N", "an inherited socket: stream or dgram by its type", set_fd },
+	{ "fd", SETTING_LIST, "N|NAME", "an inherited socket: stream or dgram by its type",
+	  set_fd },
 	{ 0 },
 };

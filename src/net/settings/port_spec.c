@@ -13,6 +13,7 @@
 #include "net/ports/nic_mac.h"
 #include "net/settings/rate.h"
 #include "net/settings/spec.h"
+#include "sys/activation.h"
 #include "sys/explain.h"
 
 #define FD_FIRST      3u /* those before are the standard ones */
@@ -35,14 +36,34 @@ static int set_path(struct port_socket_config *config, const char *value, char *
 	return spec_path(value, &config->path, ret_error);
 }
 
+int port_fd_parse(const char *value, int *ret, char **ret_error)
+{
+	uint64_t number;
+	int r;
+
+	if (isdigit((unsigned char)*value)) {
+		r = spec_number(value, FD_FIRST, INT_MAX, &number, ret_error);
+		if (r >= 0)
+			*ret = (int)number;
+		return r;
+	}
+	r = activation_number(value);
+	if (r == -EEXIST)
+		return explain(ret_error, -EINVAL,
+			       "several sockets have this name in LISTEN_FDNAMES; give the number "
+			       "of one, or each a name of its own by FileDescriptorName=");
+	if (r < 0)
+		return explain(ret_error, -EINVAL,
+			       "neither the number of an fd from %u on nor a name of a socket that "
+			       "the service manager has passed (LISTEN_FDNAMES)",
+			       FD_FIRST);
+	*ret = r;
+	return 0;
+}
+
 static int set_fd(struct port_socket_config *config, const char *value, char **ret_error)
 {
-	uint64_t fd;
-	int r = spec_number(value, FD_FIRST, INT_MAX, &fd, ret_error);
-
-	if (r >= 0)
-		config->fd = (int)fd;
-	return r;
+	return port_fd_parse(value, &config->fd, ret_error);
 }
 
 static bool name_char(char c)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * port_spec.h - a socket for guests as text: PATH, or path=PATH|fd=N, and what follows
+ * port_spec.h - a socket for guests as text: PATH, or path=PATH|fd=N|fd=NAME, and what follows
  *
  *   name= mac= mtu= rate= rate-to-guest= rate-from-guest= isolated=on|off mode= group=
  *
@@ -26,6 +26,12 @@ void port_config_init(struct port_socket_config *ret, enum port_socket_kind kind
  */
 int port_socket_option_set(struct port_socket_config *config, const char *key, const char *value,
 			   char **ret_error);
+
+/**
+ * port_fd_parse() - of a socket that is inherited: its number, or its name if it comes from the
+ * service manager. Return: 0, -EINVAL
+ */
+int port_fd_parse(const char *value, int *ret, char **ret_error);
 
 /** port_spec_parse() - all of it. @text: is written to, and kept */
 int port_spec_parse(char *text, struct port_socket_config *ret, char **ret_error);
