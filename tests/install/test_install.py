@@ -75,6 +75,16 @@ class Headers(unittest.TestCase):
 					    input=f'#include <outrigger/{os.path.basename(path)}>\n')
 
 
+class Service(unittest.TestCase):
+	def test_units_are_where_systemd_looks_for_them(self):
+		for unit in ('outrigger-net@.service', 'outrigger-net@.socket'):
+			self.assertTrue(installed(unit).endswith('/lib/systemd/system'), unit)
+
+	def test_manuals_of_command_and_file_are_installed(self):
+		self.assertTrue(installed('outrigger.1').endswith('/man1'))
+		self.assertTrue(installed('outrigger.conf.5').endswith('/man5'))
+
+
 class Programs(unittest.TestCase):
 	def build_and_run(self, language, source):
 		program = f'{tree}/consumer'
