@@ -302,6 +302,24 @@ static void a_guest_that_hangs_up_inside_a_frame_is_counted(void **state)
 	assert_int_equal(ports_counter(socket, "guests"), 0);
 }
 
+/* The kernel calls that an error of the connection, behind what can be read. */
+static void what_a_guest_sent_before_it_hung_up_unread_still_counts(void **state)
+{
+	struct ports_net *p = *state;
+	struct client a, b;
+	struct port_socket *socket = two(p, &a, &b);
+
+	send_frame(&b, 0xff, 2, 'x');
+	ports_turn(p);
+	send_frame(&a, 0xff, 1, 'w');
+	client_end(&a);
+	assert_true(ports_until_port(p, "lan", false));
+	assert_true(got(p, &b, 1));
+	assert_int_equal(b.last, 'w');
+	assert_int_equal(ports_counter(socket, "cut_frames"), 0);
+	client_end(&b);
+}
+
 /* Counters, not clocks: of what is sent to all, the one that reads misses nothing. */
 static void a_guest_that_never_reads_costs_the_others_nothing(void **state)
 {
@@ -607,6 +625,7 @@ int main(void)
 		test(a_length_that_no_frame_has_ends_that_guest_alone),
 		test(a_frame_too_large_for_the_network_is_dropped_and_nobody_hung_up_on),
 		test(a_guest_that_hangs_up_inside_a_frame_is_counted),
+		test(what_a_guest_sent_before_it_hung_up_unread_still_counts),
 		test(a_guest_that_never_reads_costs_the_others_nothing),
 		test(a_link_that_goes_down_inside_a_frame_does_not_garble_the_stream),
 		test(more_guests_than_there_may_be_are_hung_up_on),

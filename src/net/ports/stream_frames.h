@@ -16,7 +16,7 @@
 #define STREAM_FRAME_MIN FRAME_ETH_HEADER
 /* IP's own largest packet, in Ethernet with a VLAN tag: a guest may set any MTU up to that. */
 #define STREAM_FRAME_MAX (FRAME_ETH_HEADER + FRAME_VLAN_TAG + 65535u)
-#define STREAM_RX_BYTES	 (2u * (STREAM_PREFIX + STREAM_FRAME_MAX))
+#define STREAM_RX_BYTES	 ((size_t)2 * (STREAM_PREFIX + STREAM_FRAME_MAX))
 #define STREAM_TX_BYTES	 (STREAM_PREFIX + STREAM_FRAME_MAX)
 #define STREAM_BATCH	 64u /* frames in one sendmsg() */
 

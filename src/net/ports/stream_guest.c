@@ -127,7 +127,7 @@ static bool receive(struct stream_guest *guest)
 	}
 	if (r < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
-	if (r == 0)
+	if (r == 0 || errno == ECONNRESET)
 		end_by_eof(guest);
 	else
 		end(guest, STREAM_END_ERROR, strerror(errno));
@@ -208,9 +208,11 @@ static void on_event(uv_poll_t *poll, int status, int events)
 {
 	struct stream_guest *guest = poll->data;
 
+	/* libuv has stopped the handle; what is wrong is said behind what still can be read. */
 	if (status < 0) {
-		end(guest, STREAM_END_ERROR, strerror(-status));
-		return;
+		guest->armed = 0;
+		guest->network_full = false;
+		events = UV_READABLE;
 	}
 	if ((events & UV_WRITABLE) && !pull(guest))
 		return;
