@@ -29,36 +29,6 @@ struct network_text network_text6(const struct in6_addr *address)
 	return text;
 }
 
-static int check_ports(unsigned int n_ports, char **ret_error)
-{
-	if (n_ports > NETWORK_MAX_PORTS)
-		return explain(
-			ret_error, -EINVAL,
-			"--nic: %u of them, but libslirp's DHCP server knows at most %u guests; serve the "
-			"others on a second network",
-			n_ports, NETWORK_MAX_PORTS);
-	return 0;
-}
-
-static int check_range(const struct network_config *config, unsigned int n_ports, char **ret_error)
-{
-	uint32_t start = ntohl(config->start_address.s_addr);
-	uint32_t have = ntohl(config->end_address.s_addr) - start + 1;
-	struct network_addresses addresses;
-	uint32_t own;
-
-	network_config_addresses(config, &addresses);
-	own = ntohl(addresses.first_lease.s_addr) - start;
-	if (have >= own + n_ports)
-		return 0;
-	return explain(
-		ret_error, -EINVAL,
-		"--end-address %s: %u addresses from --start-address on, but %u are needed: %s, and one for "
-		"each NIC",
-		network_text(config->end_address).s, have, own + n_ports,
-		own == 1 ? "the gateway" : "gateway, name server");
-}
-
 static int check_prefix6(const struct network_config *config, char **ret_error)
 {
 	static const uint8_t zero[8];
@@ -86,28 +56,19 @@ static int check_mtu(const struct network_config *config, char **ret_error)
 	return 0;
 }
 
-static int check_own(const struct network_config *config, unsigned int n_ports, char **ret_error)
+static int check_own(const struct network_config *config, char **ret_error)
 {
 	int r = network_check_addresses(config, ret_error);
 
-	if (r < 0)
-		return r;
-	r = check_ports(n_ports, ret_error);
-	if (r < 0)
-		return r;
-	r = check_range(config, n_ports, ret_error);
-	if (r < 0)
-		return r;
-	return check_prefix6(config, ret_error);
+	return r < 0 ? r : check_prefix6(config, ret_error);
 }
 
-int network_config_check(const struct network_config *config, unsigned int n_ports,
-			 char **ret_error)
+int network_config_check(const struct network_config *config, char **ret_error)
 {
 	int r = network_check_mode(config, ret_error);
 
 	if (r >= 0 && config->mode != NETWORK_BRIDGED)
-		r = check_own(config, n_ports, ret_error);
+		r = check_own(config, ret_error);
 	if (r < 0)
 		return r;
 	r = network_check_dhcp(config, ret_error);

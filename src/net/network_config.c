@@ -98,9 +98,4 @@ void network_config_addresses(const struct network_config *config, struct networ
 		.prefix6 = address6_in(config->nat66_prefix, 0),
 		.gateway6 = address6_in(config->nat66_prefix, 2),
 	};
-	if (config->mode == NETWORK_SHARED) {
-		ret->name_server = address_plus(config->start_address, 1);
-		ret->first_lease = address_plus(config->start_address, 2);
-		ret->name_server6 = address6_in(config->nat66_prefix, 3);
-	}
 }

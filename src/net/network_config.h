@@ -98,34 +98,25 @@ int network_config_default(enum network_mode mode, struct network_config *ret);
 /**
  * struct network_addresses - who is where in a network of this configuration
  *
- * The gateway has the first address of the range. libslirp's name server needs an address of its
- * own (it is told from the gateway by nothing else) and gets the next, as in QEMU's user network.
- * Leases follow. Host mode has no name server: nothing leads to the outside, lookups do not either.
+ * The gateway has the first address of the range, and is the name server, too. Leases follow.
  */
 struct network_addresses {
 	struct in_addr network, mask;
 	struct in_addr gateway;
-	struct in_addr name_server;		/* 0.0.0.0 in host mode */
 	struct in_addr first_lease, last_lease; /* inclusive */
 	struct in6_addr prefix6;		/* 64 bits of it */
-	struct in6_addr gateway6;		/* ::2 in it */
-	struct in6_addr name_server6;		/* ::3 in it; :: in host mode */
+	struct in6_addr gateway6;		/* ::2 in it: libslirp's router is fe80::2 */
 };
 
 /** network_config_addresses() - any config; they make sense once it has passed the check below */
 void network_config_addresses(const struct network_config *config, struct network_addresses *ret);
 
-/* What libslirp's DHCP server can remember (NB_BOOTP_CLIENTS). */
-#define NETWORK_MAX_PORTS 16u
-
 /**
  * network_config_check() - is it a network?
- * @n_ports: that will want an address
  * @ret_error: a sentence that names the option, what is wrong and what would be right; the caller
  * frees
  * Return: 0 or -EINVAL
  */
-int network_config_check(const struct network_config *config, unsigned int n_ports,
-			 char **ret_error);
+int network_config_check(const struct network_config *config, char **ret_error);
 
 #endif

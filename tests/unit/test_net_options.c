@@ -294,15 +294,6 @@ static void unknown_options_and_arguments_are_refused(void **state)
 	bad("shared --nic /tmp/a --", "--: unknown option", "--help");
 }
 
-static void more_nics_than_addresses_are_refused(void **state)
-{
-	char line[512] = "shared";
-
-	for (int i = 0; i < 17; i++)
-		snprintf(line + strlen(line), sizeof(line) - strlen(line), " --nic /tmp/n%d", i);
-	bad(line, "--nic: 17", "at most 16");
-}
-
 static void help_comes_before_everything_else(void **state)
 {
 	struct net_options options = good("--help");
@@ -335,7 +326,6 @@ int main(void)
 		cmocka_unit_test(switches_take_on_or_off_behind_an_equals_sign),
 		cmocka_unit_test(the_log_level_is_one_of_four),
 		cmocka_unit_test(unknown_options_and_arguments_are_refused),
-		cmocka_unit_test(more_nics_than_addresses_are_refused),
 		cmocka_unit_test(help_comes_before_everything_else),
 	};
 

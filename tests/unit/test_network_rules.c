@@ -32,7 +32,7 @@ static struct network_config default_of(enum network_mode mode)
 static void good(const struct network_config *config)
 {
 	char *error = NULL;
-	int r = network_config_check(config, 1, &error);
+	int r = network_config_check(config, &error);
 
 	if (r < 0)
 		print_error("%s\n", error);
@@ -43,7 +43,7 @@ static void bad(const struct network_config *config, const char *about, const ch
 {
 	char *error = NULL;
 
-	assert_int_equal(network_config_check(config, 1, &error), -EINVAL);
+	assert_int_equal(network_config_check(config, &error), -EINVAL);
 	assert_non_null(error);
 	if (strncmp(error, about, strlen(about)) != 0 || !strstr(error, what))
 		fail_msg("\"%s\" says neither %s nor %s", error, about, what);

@@ -457,6 +457,35 @@ static void ready_comes_once_after_the_queue_was_seen_empty(void **state)
 	assert_int_equal(f->hosts[1].n_ready, 2);
 }
 
+static uint64_t port_of(const struct fixture *f, unsigned int n)
+{
+	uint8_t mac[FRAME_MAC];
+
+	mac_of(n, mac);
+	return switch_port_of(f->eth_switch, mac);
+}
+
+static void the_port_behind_an_address_has_a_number_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t first;
+
+	plug_many(f, 2);
+	send_to(f, 0, 0, 10);
+	send_to(f, 1, 0, 11);
+	first = port_of(f, 10);
+	assert_int_not_equal(first, 0);
+	assert_int_not_equal(port_of(f, 11), 0);
+	assert_int_not_equal(port_of(f, 11), first);
+	assert_int_equal(port_of(f, 12), 0);
+	channel_close(f->hosts[0].channel);
+	assert_int_equal(port_of(f, 10), 0);
+	plug(f, 0, false, false);
+	send_to(f, 0, 0, 10);
+	assert_int_not_equal(port_of(f, 10), 0);
+	assert_int_not_equal(port_of(f, 10), first);
+}
+
 static void a_closed_port_gets_no_event_any_more(void **state)
 {
 	struct fixture *f = *state;
@@ -620,6 +649,7 @@ int main(void)
 		RULE(a_second_uplink_is_refused),
 		RULE(a_guest_that_makes_up_addresses_pushes_out_its_own_only),
 		RULE(ready_comes_once_after_the_queue_was_seen_empty),
+		RULE(the_port_behind_an_address_has_a_number_of_its_own),
 		RULE(a_closed_port_gets_no_event_any_more),
 		RULE(the_uplink_is_up_while_any_guest_is),
 		RULE(random_traffic_goes_where_a_simple_model_says),

@@ -55,6 +55,9 @@ struct fixture {
 	uv_prepare_t counter;
 };
 
+static bool is_arp_for(const struct guest *guest, const uint8_t *frame, size_t len);
+static void answer_arp(struct guest *guest, const uint8_t *request);
+
 static void on_ready(void *opaque)
 {
 	struct guest *guest = opaque;
@@ -62,6 +65,8 @@ static void on_ready(void *opaque)
 
 	while (channel_peek(guest->channel, &frame, 1)) {
 		guest->n_frames++;
+		if (is_arp_for(guest, frame.iov->iov_base, frame.len))
+			answer_arp(guest, frame.iov->iov_base);
 		if (!guest->got && guest->wanted && frame.len <= sizeof(guest->last) &&
 		    guest->wanted(guest, frame.iov->iov_base, frame.len)) {
 			memcpy(guest->last, frame.iov->iov_base, frame.len);
@@ -238,7 +243,7 @@ static bool is_dhcp_reply(struct guest *guest, const uint8_t *frame, size_t len)
 	       memcmp(frame + UDP_DATA + 28, guest->mac, FRAME_MAC) == 0;
 }
 
-static void send_dhcp(struct guest *guest, uint8_t type)
+static void send_dhcp(struct guest *guest, uint8_t type, struct in_addr wanted)
 {
 	uint8_t frame[ETH + 20 + 8 + 548] = { 0 };
 	struct in_addr zero = { 0 }, all = { INADDR_BROADCAST };
@@ -250,6 +255,10 @@ static void send_dhcp(struct guest *guest, uint8_t type)
 	bootp[2] = 6;
 	memcpy(bootp + 28, guest->mac, FRAME_MAC);
 	memcpy(bootp + 236, (const uint8_t[]) { 99, 130, 83, 99, 53, 1, type, 255 }, 8);
+	if (wanted.s_addr) {
+		memcpy(bootp + 243, (const uint8_t[]) { 50, 4, 0, 0, 0, 0, 255 }, 7);
+		memcpy(bootp + 245, &wanted, 4);
+	}
 	put_ipv4(frame, sizeof(frame), zero, all, IPPROTO_UDP);
 	put16(frame + ETH + 20, 68);
 	put16(frame + ETH + 22, 67);
@@ -272,13 +281,16 @@ static const uint8_t *dhcp_option(const struct guest *guest, uint8_t wanted)
 
 static bool get_lease(struct fixture *f, struct guest *guest)
 {
+	struct in_addr offered = { 0 };
+
 	want(guest, is_dhcp_reply);
-	send_dhcp(guest, 1);
+	send_dhcp(guest, 1, offered);
 	if (!wait_for(f, guest, WAIT_MS))
 		return false;
 	assert_int_equal(*dhcp_option(guest, 53), 2);
+	memcpy(&offered, guest->last + UDP_DATA + 16, 4);
 	want(guest, is_dhcp_reply);
-	send_dhcp(guest, 3);
+	send_dhcp(guest, 3, offered);
 	assert_true(wait_for(f, guest, WAIT_MS));
 	assert_int_equal(*dhcp_option(guest, 53), 5);
 	memcpy(&guest->address, guest->last + UDP_DATA + 16, 4);
@@ -290,17 +302,17 @@ static void assert_address(struct in_addr address, struct in_addr base, uint32_t
 	assert_int_equal(ntohl(address.s_addr), ntohl(base.s_addr) + plus);
 }
 
-static void guests_get_the_addresses_after_the_name_server(void **state)
+static void guests_get_the_addresses_after_the_gateway(void **state)
 {
 	struct fixture *f = *state;
 
 	assert_true(get_lease(f, &f->guests[0]));
 	assert_true(get_lease(f, &f->guests[1]));
-	assert_address(f->guests[0].address, f->addresses.gateway, 2);
-	assert_address(f->guests[1].address, f->addresses.gateway, 3);
+	assert_address(f->guests[0].address, f->addresses.gateway, 1);
+	assert_address(f->guests[1].address, f->addresses.gateway, 2);
 }
 
-static void shared_announces_router_and_name_server(void **state)
+static void shared_announces_the_gateway_as_router_and_name_server(void **state)
 {
 	struct fixture *f = *state;
 	struct guest *guest = &f->guests[0];
@@ -308,10 +320,10 @@ static void shared_announces_router_and_name_server(void **state)
 	assert_true(get_lease(f, guest));
 	assert_memory_equal(dhcp_option(guest, 1), &f->addresses.mask, 4);
 	assert_memory_equal(dhcp_option(guest, 3), &f->addresses.gateway, 4);
-	assert_memory_equal(dhcp_option(guest, 6), &f->addresses.name_server, 4);
+	assert_memory_equal(dhcp_option(guest, 6), &f->addresses.gateway, 4);
 }
 
-static void host_mode_announces_neither(void **state)
+static void host_mode_announces_a_name_server_and_no_router(void **state)
 {
 	struct fixture *f = *state;
 	struct guest *guest = &f->guests[0];
@@ -320,7 +332,7 @@ static void host_mode_announces_neither(void **state)
 	assert_address(guest->address, f->addresses.gateway, 1);
 	assert_memory_equal(dhcp_option(guest, 1), &f->addresses.mask, 4);
 	assert_null(dhcp_option(guest, 3));
-	assert_null(dhcp_option(guest, 6));
+	assert_memory_equal(dhcp_option(guest, 6), &f->addresses.gateway, 4);
 }
 
 static void an_address_beyond_the_range_is_not_offered(void **state)
@@ -330,11 +342,11 @@ static void an_address_beyond_the_range_is_not_offered(void **state)
 
 	assert_non_null(f);
 	assert_int_equal(network_config_default(NETWORK_SHARED, &config), 0);
-	config.end_address.s_addr = htonl(ntohl(config.start_address.s_addr) + 2);
+	config.end_address.s_addr = htonl(ntohl(config.start_address.s_addr) + 1);
 	start(f, &config);
 	assert_true(get_lease(f, &f->guests[0]));
 	want(&f->guests[1], is_dhcp_reply);
-	send_dhcp(&f->guests[1], 1);
+	send_dhcp(&f->guests[1], 1, (struct in_addr) { 0 });
 	assert_false(wait_for(f, &f->guests[1], 100));
 	*state = f;
 	teardown(state);
@@ -356,6 +368,25 @@ static void send_arp(struct guest *guest, struct in_addr target)
 	memcpy(frame + ETH + 8, guest->mac, FRAME_MAC);
 	memcpy(frame + ETH + 14, &guest->address, 4);
 	memcpy(frame + ETH + 24, &target, 4);
+	send_frame(guest, frame, sizeof(frame));
+}
+
+static bool is_arp_for(const struct guest *guest, const uint8_t *frame, size_t len)
+{
+	return guest->address.s_addr && len >= ETH + 28 && frame[12] == 8 && frame[13] == 6 &&
+	       frame[ETH + 7] == ARPOP_REQUEST && memcmp(frame + ETH + 24, &guest->address, 4) == 0;
+}
+
+static void answer_arp(struct guest *guest, const uint8_t *request)
+{
+	uint8_t frame[60] = { 0 };
+
+	put_ethernet(frame, request + ETH + 8, guest, ETH_P_ARP);
+	memcpy(frame + ETH, request + ETH, 8);
+	frame[ETH + 7] = ARPOP_REPLY;
+	memcpy(frame + ETH + 8, guest->mac, FRAME_MAC);
+	memcpy(frame + ETH + 14, &guest->address, 4);
+	memcpy(frame + ETH + 18, request + ETH + 8, FRAME_MAC + 4);
 	send_frame(guest, frame, sizeof(frame));
 }
 
@@ -687,9 +718,9 @@ static void frames_made_of_noise_do_no_harm(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RULE(guests_get_the_addresses_after_the_name_server, setup_shared),
-		RULE(shared_announces_router_and_name_server, setup_shared),
-		RULE(host_mode_announces_neither, setup_host),
+		RULE(guests_get_the_addresses_after_the_gateway, setup_shared),
+		RULE(shared_announces_the_gateway_as_router_and_name_server, setup_shared),
+		RULE(host_mode_announces_a_name_server_and_no_router, setup_host),
 		cmocka_unit_test(an_address_beyond_the_range_is_not_offered),
 		RULE(the_gateway_answers_arp_and_ping, setup_shared),
 		RULE(guests_reach_each_other, setup_shared),

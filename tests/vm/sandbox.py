@@ -111,16 +111,30 @@ def resolve_forever(sock):
 			sock.sendto(reply, client)
 
 
+def resolve_by_tcp_forever(listener):
+	while True:
+		sock, _ = listener.accept()
+		with sock, sock.makefile('rb') as stream:
+			try:
+				sock.settimeout(10)
+				reply = answer(stream.read(*struct.unpack('>H', stream.read(2))))
+				sock.sendall(struct.pack('>H', len(reply)) + reply)
+			except (IndexError, TypeError, struct.error, OSError):
+				continue
+
+
 def start_resolver():
 	for family, address in ((socket.AF_INET, '127.0.0.1'), (socket.AF_INET6, '::1')):
 		try:
 			sock = socket.socket(family, socket.SOCK_DGRAM)
 			sock.bind((address, 53))
+			listener = socket.create_server((address, 53), family=family)
 		except OSError:
 			if family == socket.AF_INET:
 				raise
 			continue
 		threading.Thread(target=resolve_forever, args=(sock,), daemon=True).start()
+		threading.Thread(target=resolve_by_tcp_forever, args=(listener,), daemon=True).start()
 
 
 def end_with_parent():

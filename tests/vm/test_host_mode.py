@@ -54,7 +54,13 @@ class Inside(unittest.TestCase):
 
 	def test_no_way_out_is_leased(self):
 		self.assertNotIn('gateway', a_lease)
-		self.assertNotIn('resolver', a_lease)
+
+	def test_the_name_server_knows_the_gateway_and_refuses_all_else(self):
+		self.assertEqual(a_lease['resolver'], GATEWAY)
+		self.assertIn(GATEWAY, a.check(f'nslookup -type=a gateway {GATEWAY}'))
+		status, text = a.run(f'nslookup -type=a guest.{sandbox.ZONE} {GATEWAY}')
+		self.assertNotEqual(status, 0)
+		self.assertIn('REFUSED', text)
 
 	def test_guests_ping_each_other(self):
 		self.assertTrue(traffic.pings(a, traffic.ip(b_lease['address'])))
@@ -126,9 +132,9 @@ class Outside(unittest.TestCase):
 			self.assertFalse(traffic.pings(a, address, within=3))
 
 	def test_names_are_not_resolved(self):
-		# Where a shared network's name server would be, and the host's own resolver.
+		# Where libslirp's name server is, and the host's own resolver.
 		prefix = traffic.slaac_address(a)
-		servers = ['192.168.128.2', sandbox.OUTSIDE4, str(ipaddress.ip_interface(prefix).network[3])]
+		servers = ['192.168.128.0', sandbox.OUTSIDE4, str(ipaddress.ip_interface(prefix).network[0])]
 		for server in servers:
 			status, text = a.run(f'timeout 4 nslookup -type=a guest.{sandbox.ZONE} {server}')
 			self.assertNotEqual(status, 0, text)

@@ -7,8 +7,8 @@ that behaves as Linux expects of one.
 	   | vfio-user                                 | vfio-user
 	+--+---- outrigger net shared ----+         +--+---- outrigger net shared ... -----+
 	| 192.168.64.0/24, MTU 1500       |         | 10.77.0.0/16, fd12:3456:789a::/64,   |
-	| .1 gateway, .2 name server      |         | MTU 9000, leases up to 10.77.1.9     |
-	| fdXX:.../64 at random, ::2, ::3 |         | 10.77.1.1 gateway, .2 name server    |
+	| .1 gateway and name server      |         | MTU 9000, leases up to 10.77.1.9     |
+	| fdXX:.../64 at random, ::2 both |         | 10.77.1.1 gateway and name server    |
 	+--+------------------------------+         +--+-----------------------------------+
 	   | sockets                                   | sockets
 	+--+-------------------------------------------+--------------------------------------+
@@ -48,20 +48,20 @@ class Addresses(unittest.TestCase):
 	def test_an_address_in_the_default_range_is_leased(self):
 		address = ipaddress.ip_interface(plain_lease['address'])
 		self.assertEqual(str(address.network), '192.168.64.0/24')
-		self.assertGreaterEqual(address.ip, traffic.ip('192.168.64.3'))
+		self.assertGreaterEqual(address.ip, traffic.ip('192.168.64.2'))
 		self.assertLessEqual(address.ip, traffic.ip('192.168.64.254'))
 
 	def test_gateway_and_name_server_are_leased(self):
 		self.assertEqual(plain_lease['gateway'], '192.168.64.1')
-		self.assertEqual(plain_lease['resolver'], '192.168.64.2')
+		self.assertEqual(plain_lease['resolver'], '192.168.64.1')
 
 	def test_an_address_in_the_given_range_is_leased(self):
 		address = ipaddress.ip_interface(custom_lease['address'])
 		self.assertEqual(str(address.network), '10.77.0.0/16')
-		self.assertGreaterEqual(address.ip, traffic.ip('10.77.1.3'))
+		self.assertGreaterEqual(address.ip, traffic.ip('10.77.1.2'))
 		self.assertLessEqual(address.ip, traffic.ip('10.77.1.9'))
 		self.assertEqual(custom_lease['gateway'], '10.77.1.1')
-		self.assertEqual(custom_lease['resolver'], '10.77.1.2')
+		self.assertEqual(custom_lease['resolver'], '10.77.1.1')
 
 	def test_the_lease_can_be_had_again(self):
 		self.assertEqual(traffic.lease(plain), plain_lease)
@@ -132,13 +132,13 @@ class Reach(unittest.TestCase):
 	def test_names_are_resolved(self):
 		traffic.needs_sandbox()	# by its resolver, which knows names whatever the host's knows
 		text = plain.check(f'nslookup -type=a guest.{sandbox.ZONE}')
-		self.assertIn('192.168.64.2', text)
+		self.assertIn('192.168.64.1', text)
 		self.assertRegex(text, rf'Address:\s+{re.escape(sandbox.OUTSIDE4)}\n')
 
 	def test_names_are_resolved_by_ipv6(self):
 		traffic.needs_sandbox()
 		traffic.slaac_address(custom)
-		text = custom.check(f'nslookup -type=aaaa guest.{sandbox.ZONE} fd12:3456:789a::3')
+		text = custom.check(f'nslookup -type=aaaa guest.{sandbox.ZONE} fd12:3456:789a::2')
 		self.assertRegex(text, rf'Address:\s+{sandbox.OUTSIDE6}\n')
 
 	def test_a_name_that_does_not_exist_is_said_not_to(self):
@@ -146,6 +146,27 @@ class Reach(unittest.TestCase):
 		status, text = plain.run('nslookup -type=a guest.invalid')
 		self.assertNotEqual(status, 0)
 		self.assertIn('NXDOMAIN', text)
+
+	def test_names_are_resolved_by_tcp(self):
+		traffic.needs_sandbox()
+		question = sandbox.ZONE.split('.')
+		query = b'\x12\x34\1\0\0\1\0\0\0\0\0\0' + b''.join(
+			bytes([len(label)]) + label.encode() for label in ['guest', *question]) + b'\0\0\1\0\1'
+		octal = ''.join(f'\\0{byte:o}' for byte in len(query).to_bytes(2, 'big') + query)
+		text = plain.check(f"(printf '%b' '{octal}'; sleep 3) | timeout 10 nc 192.168.64.1 53 | hexdump -v -e '1/1 \"%02x\"'")
+		self.assertIn(socket.inet_aton(sandbox.OUTSIDE4).hex(), text)
+
+	def test_the_gateway_has_a_name(self):
+		self.assertRegex(plain.check('nslookup -type=a gateway'), r'Address:\s+192\.168\.64\.1\n')
+		self.assertIn('gateway', plain.check('nslookup 192.168.64.1'))
+
+	def test_a_guest_is_found_by_the_name_that_it_gave(self):
+		plain.check('udhcpc -i eth0 -n -q -f -x hostname:Plain-Guest -s /bin/true')
+		address = str(traffic.ip(plain_lease['address']))
+		self.assertRegex(plain.check('nslookup -type=a plain-guest'),
+				 rf'Address:\s+{re.escape(address)}\n')
+		self.assertIn('plain-guest', plain.check(f'nslookup {address}'))
+		self.addCleanup(traffic.lease, plain)	# which gives no name
 
 	def test_a_port_that_is_closed_on_the_host_is_refused(self):
 		with harness.WebServer() as web:

@@ -93,8 +93,7 @@ static int complete_network(struct net_settings *settings, char **ret_error)
 	r = check_dhcp_given(settings, ret_error);
 	if (r < 0)
 		return r;
-	return network_config_check(&settings->network, (unsigned int)settings->n_sockets,
-				    ret_error);
+	return network_config_check(&settings->network, ret_error);
 }
 
 int net_settings_complete(struct net_settings *settings, char **ret_error)

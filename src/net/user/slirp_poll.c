@@ -261,15 +261,17 @@ void slirp_poll_changed(struct slirp_poll *poll)
 }
 
 /* A turn in which nothing happened to any fd (select_error): the clock and what is due by it. */
-void slirp_poll_refresh(struct slirp_poll *poll)
+void slirp_poll_flush(struct slirp_poll *poll)
 {
-	uint64_t now_ms = uv_now(poll->loop);
-
-	if (now_ms - poll->polled_ms < SLIRP_CLOCK_AGE_MS)
-		return;
-	poll->polled_ms = now_ms;
+	poll->polled_ms = uv_now(poll->loop);
 	poll->changed = true;
 	slirp_pollfds_poll(poll->slirp, 1, get_revents, poll);
+}
+
+void slirp_poll_refresh(struct slirp_poll *poll)
+{
+	if (uv_now(poll->loop) - poll->polled_ms >= SLIRP_CLOCK_AGE_MS)
+		slirp_poll_flush(poll);
 }
 
 int slirp_poll_new(uv_loop_t *loop, struct slirp_poll **ret)

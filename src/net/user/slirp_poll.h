@@ -25,6 +25,12 @@ void slirp_poll_changed(struct slirp_poll *poll);
  */
 void slirp_poll_refresh(struct slirp_poll *poll);
 
+/**
+ * slirp_poll_flush() - a guest has said what its Ethernet address is: packets may have waited for
+ * that, and libslirp looks after them in its next turn only
+ */
+void slirp_poll_flush(struct slirp_poll *poll);
+
 /** slirp_poll_forget() - the fd is about to be closed, its number will be used again */
 void slirp_poll_forget(struct slirp_poll *poll, int fd);
 

@@ -41,6 +41,7 @@ struct switch_port {
 	struct channel channel; /* first: what is given out */
 	struct eth_switch *eth_switch;
 	struct switch_port *next;
+	uint64_t number;
 	bool uplink;
 	bool isolated;
 	bool up;
@@ -57,6 +58,7 @@ struct eth_switch {
 	uint64_t now_ms;
 	struct switch_port *ports;
 	struct switch_port *uplink;
+	uint64_t n_opened; /* ports so far */
 	unsigned int n_up; /* ports with their link up, but for the uplink */
 	struct switch_port *pending, **pending_end;
 	struct mac_table *table;
@@ -364,6 +366,7 @@ int switch_open(struct eth_switch *eth_switch, const struct switch_port_config *
 		.channel = { .ops = &port_ops, .events = config->events, .opaque = config->opaque },
 		.eth_switch = eth_switch,
 		.next = eth_switch->ports,
+		.number = ++eth_switch->n_opened,
 		.uplink = config->uplink,
 		.isolated = config->isolated,
 		.hungry = true,
@@ -377,6 +380,13 @@ int switch_open(struct eth_switch *eth_switch, const struct switch_port_config *
 		port_event(port, EVENT_LINK);
 	*ret = &port->channel;
 	return 0;
+}
+
+uint64_t switch_port_of(const struct eth_switch *eth_switch, const uint8_t mac[FRAME_MAC])
+{
+	struct mac_holder *holder = mac_table_find(eth_switch->table, mac, eth_switch->now_ms);
+
+	return holder ? port_of_addresses(holder)->number : 0;
 }
 
 void switch_tick(struct eth_switch *eth_switch, uint64_t now_ms)

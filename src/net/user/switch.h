@@ -57,6 +57,12 @@ int switch_open(struct eth_switch *eth_switch, const struct switch_port_config *
  */
 bool switch_dispatch(struct eth_switch *eth_switch);
 
+/**
+ * switch_port_of() - which port an address was last heard of at
+ * Return: a number of that port's own, never used again; 0: not known
+ */
+uint64_t switch_port_of(const struct eth_switch *eth_switch, const uint8_t mac[FRAME_MAC]);
+
 /** switch_tick() - it is now; addresses age by it */
 void switch_tick(struct eth_switch *eth_switch, uint64_t now_ms);
 

@@ -3,10 +3,10 @@
  * uplink.c - the way out of a user network: libslirp on a port of the switch
  *
  *   switch --- ready, peek ---> services ---> uplink_filter ---> slirp_input()
- *   switch <-- channel_send --- uplink_reply <--- services <---- send_packet callback
+ *   switch <-- channel_send --- services <---- send_packet callback
  *
  * libslirp turns guests' packets into sockets of this process: NAT without privileges. It also is
- * the DHCP server, the DNS forwarder and the IPv6 router. Who has which address: struct
+ * the DNS forwarder and the IPv6 router. Who has which address: struct
  * network_addresses. The gateway's address leads to the host's loopback, as in QEMU's user network:
  * what the host serves on 127.0.0.1 or ::1, guests reach at the gateway.
  *
@@ -21,12 +21,16 @@
 
 #include <errno.h>
 #include <libslirp.h>
+#include <linux/if_ether.h>
+#include <net/if_arp.h>
+#include <netinet/icmp6.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/user/dns_rewrite.h"
+#include "net/user/packet.h"
 #include "net/user/slirp_poll.h"
 #include "net/user/uplink_filter.h"
-#include "net/user/uplink_reply.h"
 #include "sys/log.h"
 
 /*
@@ -37,12 +41,6 @@
 
 #define FRAMES_AT_ONCE 32u
 
-/*
- * Only frames that uplink_reply.c corrects are copied; larger ones of these kinds libslirp does
- * not send.
- */
-#define REPLY_MAX      2048u
-
 struct uplink {
 	Slirp *slirp;
 	const struct uplink_services *services;
@@ -50,12 +48,12 @@ struct uplink {
 	struct slirp_poll *poll;
 	struct channel *channel;
 	uv_loop_t *loop;
-	enum network_mode mode;
 	struct network_addresses addresses;
 	struct uplink_filter filter;
 	struct uplink_timer *timer; /* of router advertisements; NULL: no IPv6 */
 	bool link_up;
-	struct log_limit guest_errors, no_leases;
+	bool flush_due;
+	struct log_limit guest_errors;
 };
 
 struct uplink_timer {
@@ -76,41 +74,6 @@ void uplink_send(struct uplink *uplink, const uint8_t *frame, size_t len)
 	channel_send(uplink->channel, &(struct frame) { .iov = &iov, .n_iov = 1, .len = len }, 1);
 }
 
-static void send_dhcp(struct uplink *uplink, uint8_t *frame, size_t len)
-{
-	if (!uplink_dhcp_in_range(frame, len, &uplink->addresses)) {
-		log_limited(&uplink->no_leases, LOG_LEVEL_WARNING,
-			    "DHCP: all addresses up to --end-address are taken; a guest gets none");
-		return;
-	}
-	if (uplink->mode == NETWORK_HOST)
-		uplink_dhcp_close(frame, len);
-	uplink_send(uplink, frame, len);
-}
-
-static void send_advertisement(struct uplink *uplink, uint8_t *frame, size_t len)
-{
-	if (uplink->mode == NETWORK_HOST)
-		uplink_advertisement_close(frame, len);
-	uplink_send(uplink, frame, len);
-}
-
-static void send_corrected(struct uplink *uplink, const uint8_t *frame, size_t len)
-{
-	enum uplink_reply kind = uplink_reply_kind(frame, len);
-	uint8_t copy[REPLY_MAX];
-
-	if (kind == UPLINK_REPLY_OTHER || len > sizeof(copy)) {
-		uplink_send(uplink, frame, len);
-		return;
-	}
-	memcpy(copy, frame, len);
-	if (kind == UPLINK_REPLY_DHCP)
-		send_dhcp(uplink, copy, len);
-	else
-		send_advertisement(uplink, copy, len);
-}
-
 static ssize_t send_packet(const void *packet, size_t packet_len, void *opaque)
 {
 	struct uplink *uplink = opaque;
@@ -119,7 +82,7 @@ static ssize_t send_packet(const void *packet, size_t packet_len, void *opaque)
 	size_t len = packet_len;
 
 	if (!services || !services->to_guest || services->to_guest(uplink->opaque, &frame, &len))
-		send_corrected(uplink, frame, len);
+		uplink_send(uplink, frame, len);
 	return (ssize_t)packet_len;
 }
 
@@ -132,6 +95,18 @@ static enum uplink_verdict ask_services(struct uplink *uplink, const uint8_t **f
 	if (!services || !services->from_guest)
 		return UPLINK_PASS;
 	return services->from_guest(uplink->opaque, frame, len);
+}
+
+/* ARP's and neighbour discovery's answers to libslirp's questions. */
+static bool tells_neighbour(const uint8_t *frame, size_t len)
+{
+	unsigned int type = packet_get16(frame + PACKET_ETH_TYPE);
+
+	if (type == ETH_P_ARP)
+		return len >= PACKET_IP + 8 && packet_get16(frame + PACKET_IP + 6) == ARPOP_REPLY;
+	return type == ETH_P_IPV6 && len > PACKET_IP + PACKET_IP6_HEADER &&
+	       frame[PACKET_IP + 6] == IPPROTO_ICMPV6 &&
+	       frame[PACKET_IP + PACKET_IP6_HEADER] == ND_NEIGHBOR_ADVERT;
 }
 
 static void take(struct uplink *uplink, const struct frame *frame)
@@ -151,8 +126,10 @@ static void take(struct uplink *uplink, const struct frame *frame)
 	verdict = ask_services(uplink, &bytes, &len);
 	if (verdict == UPLINK_PASS && !uplink_filter_passes(&uplink->filter, bytes, len))
 		return;
-	if (verdict != UPLINK_TAKEN)
-		slirp_input(uplink->slirp, bytes, (int)len);
+	if (verdict == UPLINK_TAKEN)
+		return;
+	slirp_input(uplink->slirp, bytes, (int)len);
+	uplink->flush_due |= tells_neighbour(bytes, len);
 }
 
 /* Until empty; bounded by the queue, which nobody fills meanwhile. */
@@ -168,6 +145,9 @@ static void on_ready(void *opaque)
 			take(uplink, &frames[i]);
 		channel_consume(uplink->channel, n);
 	}
+	if (uplink->flush_due)
+		slirp_poll_flush(uplink->poll);
+	uplink->flush_due = false;
 	slirp_poll_changed(uplink->poll);
 }
 
@@ -311,13 +291,14 @@ static SlirpConfig slirp_config(const struct network_config *config,
 		.vnetwork = addresses->network,
 		.vnetmask = addresses->mask,
 		.vhost = addresses->gateway,
-		.vnameserver = addresses->name_server,
-		.vdhcp_start = addresses->first_lease,
+		.vnameserver = dns_rewrite_server(addresses),
+		.vdhcp_start = addresses->first_lease, /* it insists on one */
+		.disable_dhcp = true,
 		.in6_enabled = config->mtu >= IPV6_MTU_MIN,
 		.vprefix_addr6 = addresses->prefix6,
 		.vprefix_len = 64,
 		.vhost6 = addresses->gateway6,
-		.vnameserver6 = addresses->name_server6,
+		.vnameserver6 = dns_rewrite_server6(addresses),
 		.if_mtu = config->mtu,
 		.if_mru = config->mtu,
 		.disable_dns = config->mode == NETWORK_HOST,
@@ -346,7 +327,6 @@ int uplink_new(uv_loop_t *loop, const struct network_config *config, struct eth_
 	if (!uplink)
 		return -ENOMEM;
 	uplink->loop = loop;
-	uplink->mode = config->mode;
 	uplink->services = services;
 	uplink->opaque = opaque;
 	network_config_addresses(config, &uplink->addresses);

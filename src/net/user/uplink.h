@@ -2,7 +2,7 @@
 /*
  * uplink.h - the way out of a user network: libslirp on a port of the switch
  *
- * NAT, DHCP, DNS and router advertisements come from libslirp. In host mode a filter in front
+ * NAT, DNS and router advertisements come from libslirp. In host mode a filter in front
  * of it lets through only what is meant for the host. One thread: the loop's.
  */
 #ifndef NET_USER_UPLINK_H

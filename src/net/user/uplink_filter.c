@@ -21,9 +21,12 @@
  * version bounds how many half datagrams it keeps. Guests' TCP does not fragment; a UDP datagram
  * larger than the MTU does not get out.
  *
- * Host mode closes the way to the outside as well: what is left is ARP, DHCP, neighbour discovery
- * and the gateway's own addresses, which lead to the host. libslirp's "restricted" would close the
- * latter too.
+ * Host mode closes the way to the outside as well: what is left is ARP, neighbour discovery and the
+ * gateway's own addresses, which lead to the host. libslirp's "restricted" would close the latter
+ * too.
+ *
+ * DHCP and DNS are not seen here: they are taken before (gateway.h). DHCPv6, which could tell of name
+ * servers only, does not pass: router advertisements do.
  *
  * The decision is made by the fixed part of the IP header, which decides in libslirp as well: what
  * options or extension headers hold cannot change it. Ethernet types that are not listed (VLAN tags
@@ -87,12 +90,7 @@ static bool ipv4_passes(const struct uplink_filter *filter, const uint8_t *packe
 	destination.s_addr = header.daddr;
 	if (same(destination, addresses->gateway))
 		return true;
-	/* DHCP; with another protocol libslirp would send it to the host's LAN. */
-	if (destination.s_addr == INADDR_BROADCAST)
-		return header.protocol == IPPROTO_UDP;
-	if (filter->mode == NETWORK_HOST)
-		return false;
-	return same(destination, addresses->name_server) || is_outside(addresses, destination);
+	return filter->mode != NETWORK_HOST && is_outside(addresses, destination);
 }
 
 static bool same6(const struct in6_addr *a, const struct in6_addr *b)
@@ -119,13 +117,6 @@ static bool is_discovery_group(const struct in6_addr *address)
 	       memcmp(address, solicited_node, sizeof(solicited_node)) == 0;
 }
 
-static bool is_dhcpv6_group(const struct in6_addr *address)
-{
-	static const struct in6_addr group = { .s6_addr = { 0xff, 2, [13] = 1, 0, 2 } };
-
-	return same6(address, &group);
-}
-
 /* 2000::/3 is what is assigned; other private prefixes may be routed on the host's side. */
 static bool is_outside6(const struct network_addresses *addresses,
 			const struct in6_addr *destination)
@@ -135,14 +126,12 @@ static bool is_outside6(const struct network_addresses *addresses,
 	return (destination->s6_addr[0] & 0xe0) == 0x20 || (destination->s6_addr[0] & 0xfe) == 0xfc;
 }
 
-/* Of all link-local addresses libslirp has two: those of its gateway and its name server. */
+/* The gateway's, from which libslirp sends its router advertisements. */
 static bool is_own_link_local(const struct in6_addr *address)
 {
-	static const uint8_t gateway[8] = { [7] = 2 }, name_server[8] = { [7] = 3 };
+	static const uint8_t gateway[8] = { [7] = 2 };
 
-	return IN6_IS_ADDR_LINKLOCAL(address) &&
-	       (memcmp(address->s6_addr + 8, gateway, 8) == 0 ||
-		memcmp(address->s6_addr + 8, name_server, 8) == 0);
+	return IN6_IS_ADDR_LINKLOCAL(address) && memcmp(address->s6_addr + 8, gateway, 8) == 0;
 }
 
 /* libslirp answers echo requests for itself, complains about all others. */
@@ -150,9 +139,6 @@ static bool icmp6_passes(const struct network_addresses *addresses,
 			 const struct in6_addr *destination, const uint8_t *message, size_t len)
 {
 	if (same6(destination, &addresses->gateway6) || is_own_link_local(destination))
-		return true;
-	if (!IN6_IS_ADDR_UNSPECIFIED(&addresses->name_server6) &&
-	    same6(destination, &addresses->name_server6))
 		return true;
 	return is_discovery_group(destination) && len > 0 && message[0] != ICMP6_ECHO_REQUEST;
 }
@@ -172,12 +158,7 @@ static bool ipv6_passes(const struct uplink_filter *filter, const uint8_t *packe
 				    len - sizeof(header));
 	if (same6(&header.ip6_dst, &addresses->gateway6))
 		return true;
-	if (filter->mode == NETWORK_HOST)
-		return false;
-	if (is_dhcpv6_group(&header.ip6_dst))
-		return header.ip6_nxt == IPPROTO_UDP;
-	return same6(&header.ip6_dst, &addresses->name_server6) ||
-	       is_outside6(addresses, &header.ip6_dst);
+	return filter->mode != NETWORK_HOST && is_outside6(addresses, &header.ip6_dst);
 }
 
 bool uplink_filter_passes(const struct uplink_filter *filter, const uint8_t *frame, size_t len)

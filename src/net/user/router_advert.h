@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * router_advert.h - libslirp's router advertisements, corrected
+ */
+#ifndef NET_USER_ROUTER_ADVERT_H
+#define NET_USER_ROUTER_ADVERT_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** router_advert_is() - of a frame that comes from libslirp */
+bool router_advert_is(const uint8_t *frame, size_t len);
+
+/**
+ * router_advert_set_server() - the name server that it announces, if it announces one, in place
+ * @frame: router_advert_is()
+ */
+void router_advert_set_server(uint8_t *frame, size_t len, const struct in6_addr *server);
+
+#endif
