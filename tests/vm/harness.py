@@ -214,6 +214,8 @@ class Guest(Process):
 	"""A stock QEMU with a stock Linux, booted and listening once the block is entered.
 
 	vfio_user	paths of vfio-user sockets, one NIC each: eth0, eth1, ...
+	stream, dgram	paths of sockets that speak -netdev stream (which reconnects) or dgram, one
+			virtio-net-pci each
 	netdevs		further NICs: QEMU's -netdev arguments without the id, such as 'user'
 	memory		in MiB
 	cmdline		more for the kernel's command line
@@ -222,8 +224,8 @@ class Guest(Process):
 	wait		False returns at once: boot() then waits
 	"""
 
-	def __init__(self, vfio_user=(), netdevs=(), memory=256, cmdline='', qemu=(),
-		     accel=None, cpus=1, reboots=False, wait=True, timeout=BOOT_TIMEOUT):
+	def __init__(self, vfio_user=(), stream=(), dgram=(), netdevs=(), memory=256, cmdline='',
+		     qemu=(), accel=None, cpus=1, reboots=False, wait=True, timeout=BOOT_TIMEOUT):
 		reason = missing()
 		if reason:
 			raise Failure(reason)
@@ -231,6 +233,7 @@ class Guest(Process):
 		self._console_file = tempfile.NamedTemporaryFile(prefix='rig-console-')
 		self._buffer = b''
 		self._jobs = 0
+		netdevs = [*(_stream(path) for path in stream), *(_dgram(path) for path in dgram), *netdevs]
 		with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
 			ends = {}
 			for name in ('console', 'commands', 'qmp'):
@@ -280,7 +283,7 @@ class Guest(Process):
 				'socket': {'type': 'unix', 'path': path}})]
 		for n, netdev in enumerate(netdevs):
 			arguments += ['-netdev', f'{netdev},id=net{n}',
-				      '-device', f'virtio-net-pci,netdev=net{n},romfile=']
+				      '-device', f'virtio-net-pci,netdev=net{n},romfile=,mac={_mac()}']
 		return arguments + list(qemu)
 
 	def boot(self, timeout=BOOT_TIMEOUT):
@@ -400,6 +403,20 @@ class Guest(Process):
 		console = self.console()[-3000:]
 		return Failure(f'guest {what}\n--- its console ---\n{console}\n'
 			       f'--- QEMU\'s stderr ---\n{self.stderr()}')
+
+
+def _stream(path):
+	return f'stream,server=off,addr.type=unix,addr.path={path},reconnect-ms=200'
+
+
+def _dgram(path):
+	own = f'{path}.{secrets.token_hex(4)}'	# each QEMU a name of its own
+	return f'dgram,local.type=unix,local.path={own},remote.type=unix,remote.path={path}'
+
+
+def _mac():
+	"""QEMU's own default is the same in every guest."""
+	return '52:54:00:' + secrets.token_bytes(3).hex(':')
 
 
 class Job:

@@ -21,7 +21,7 @@ MIB = 1 << 20
 BULK_TIMEOUT = 300	# for what takes seconds on an idle machine, whatever else it does
 
 # What a network may log at the default level while all is well.
-EXPECTED_LOG = re.compile(r'VMM (connected|gone)')
+EXPECTED_LOG = re.compile(r'(VMM|guest) (connected|gone)')
 
 
 def needs_guests():
