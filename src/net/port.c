@@ -5,28 +5,14 @@
  * The port is a channel to its socket and holds one of its network. Frames are handed through
  * without a copy.
  */
-#include "net/port.h"
+#include "net/port_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct port_table {
-	uv_loop_t *loop;
-	struct network *network;
-	struct port *first, **end;
-};
-
-struct port {
-	struct channel channel; /* first: what the socket holds */
-	struct port_table *table;
-	struct port *next;
-	struct port_config config;
-	char *name;
-	struct channel *network; /* the network's */
-	bool socket_up, admin_up;
-	uint64_t link_dropped;
-};
+#define SEEN_BATCH 64u
 
 static struct port *port_of(struct channel *channel)
 {
@@ -53,6 +39,7 @@ static void on_link(void *opaque, bool up)
 {
 	struct port *port = opaque;
 
+	port->network_up = up;
 	if (port->admin_up)
 		channel_tell_link(&port->channel, up);
 }
@@ -65,15 +52,46 @@ static const struct channel_events network_events = {
 
 /* From the socket */
 
+void port_frame_head(const struct frame *frame, uint8_t *ret, size_t n)
+{
+	for (size_t i = 0; n > 0; i++) {
+		size_t here = frame->iov[i].iov_len < n ? frame->iov[i].iov_len : n;
+
+		if (here)
+			memcpy(ret, frame->iov[i].iov_base, here);
+		ret += here;
+		n -= here;
+	}
+}
+
+static void mac_see(struct port *port, const struct frame *frame)
+{
+	uint8_t addresses[2 * FRAME_MAC];
+
+	if (frame->len < FRAME_ETH_HEADER)
+		return;
+	port_frame_head(frame, addresses, sizeof(addresses));
+	if (addresses[FRAME_MAC] & 1)
+		return;
+	memcpy(port->mac, addresses + FRAME_MAC, FRAME_MAC);
+	port->has_mac = true;
+}
+
 static size_t port_send(struct channel *channel, const struct frame *frames, size_t n)
 {
 	struct port *port = port_of(channel);
+	size_t taken;
 
 	if (!port->admin_up) {
 		port->link_dropped += n;
 		return n;
 	}
-	return channel_send(port->network, frames, n);
+	if (!port->has_mac && n > 0)
+		mac_see(port, frames);
+	taken = channel_send(port->network, frames, n);
+	if (port->table->taps)
+		port_taps_sent(port, frames, taken);
+	return taken;
 }
 
 static size_t port_peek(struct channel *channel, struct frame *frames, size_t n)
@@ -81,9 +99,41 @@ static size_t port_peek(struct channel *channel, struct frame *frames, size_t n)
 	return channel_peek(port_of(channel)->network, frames, n);
 }
 
+/*
+ * What was shown is shown once more, to whoever else wants to see it: the frames of the socket's
+ * peek are its own.
+ */
+static void consume_seen(struct port *port, size_t n)
+{
+	struct frame frames[SEEN_BATCH];
+
+	while (n > 0) {
+		size_t batch = n < SEEN_BATCH ? n : SEEN_BATCH;
+		size_t shown = channel_peek(port->network, frames, batch);
+
+		assert(shown > 0);
+		if (port->table->taps)
+			port_taps_received(port, frames, shown);
+		channel_consume(port->network, shown);
+		n -= shown;
+	}
+}
+
 static void port_consume(struct channel *channel, size_t n)
 {
-	channel_consume(port_of(channel)->network, n);
+	struct port *port = port_of(channel);
+
+	/* A capture that has just ended may have left the network with less shown than that. */
+	if (port->table->taps || n > port->network->shown)
+		consume_seen(port, n);
+	else
+		channel_consume(port->network, n);
+}
+
+static void mac_reset(struct port *port)
+{
+	port->has_mac = port->config.mac_known;
+	memcpy(port->mac, port->config.mac, FRAME_MAC);
 }
 
 static void port_set_link(struct channel *channel, bool up)
@@ -91,6 +141,8 @@ static void port_set_link(struct channel *channel, bool up)
 	struct port *port = port_of(channel);
 
 	port->socket_up = up;
+	if (!up)
+		mac_reset(port); /* somebody else may come */
 	channel_set_link(port->network, up && port->admin_up);
 }
 
@@ -115,6 +167,7 @@ static void port_close(struct channel *channel)
 	struct port *port = port_of(channel);
 
 	channel_close(port->network);
+	port_taps_port_closed(port);
 	table_remove(port->table, port);
 	free(port->name);
 	free(port);
@@ -146,6 +199,9 @@ int port_table_new(uv_loop_t *loop, struct network *network, struct port_table *
 
 void port_table_free(struct port_table *table)
 {
+	if (!table)
+		return;
+	port_taps_free(table);
 	free(table);
 }
 
@@ -172,7 +228,8 @@ int port_open(struct port_table *table, const struct port_config *config,
 		return -ENOMEM;
 	port->table = table;
 	port->config = *config;
-	port->admin_up = true;
+	port->admin_up = port->network_up = true;
+	mac_reset(port);
 	port->config.name = port->name = strdup(config->name);
 	if (port->name)
 		r = port_plug(port, events, opaque);
@@ -231,6 +288,13 @@ bool port_is_up(const struct port *port)
 	return port->socket_up;
 }
 
+bool port_mac(const struct port *port, uint8_t ret[FRAME_MAC])
+{
+	if (port->has_mac)
+		memcpy(ret, port->mac, FRAME_MAC);
+	return port->has_mac;
+}
+
 bool port_admin_is_up(const struct port *port)
 {
 	return port->admin_up;
@@ -242,7 +306,7 @@ void port_set_admin(struct port *port, bool up)
 		return;
 	port->admin_up = up;
 	channel_set_link(port->network, up && port->socket_up);
-	channel_tell_link(&port->channel, up);
+	channel_tell_link(&port->channel, up && port->network_up);
 }
 
 void port_set_limits(struct port *port, const struct port_limits *limits)

@@ -14,6 +14,7 @@
 #define NET_PORT_H
 
 #include "net/network.h"
+#include "net/policy/capture.h"
 
 struct port;
 struct port_table;
@@ -43,7 +44,8 @@ struct port_counters {
 };
 
 int port_table_new(uv_loop_t *loop, struct network *network, struct port_table **ret);
-void port_table_free(struct port_table *table); /* every port is closed already; NULL is fine */
+/* Every port is closed already, captures go with it; NULL is fine. */
+void port_table_free(struct port_table *table);
 
 /**
  * port_open() - plug in
@@ -63,9 +65,26 @@ const struct channel *port_network_channel(const struct port *port); /* as in ne
 
 const struct port_config *port_config(const struct port *port);
 bool port_is_up(const struct port *port); /* somebody is behind it */
+/* Given, or the first one that it sent from since its link came up. Return: is there one? */
+bool port_mac(const struct port *port, uint8_t ret[FRAME_MAC]);
 bool port_admin_is_up(const struct port *port);
 void port_set_admin(struct port *port, bool up); /* up to begin with; told to the guest */
 void port_set_limits(struct port *port, const struct port_limits *limits);
 void port_counters(const struct port *port, struct port_counters *ret);
+
+/**
+ * port_table_capture_add() - show what passes to a capture, from now on
+ * @port: what it sends and takes; it may be closed meanwhile, which ends the capture ("its port is
+ *        gone"). NULL: the whole network, each frame once: what its ports send, and what comes to
+ *        them from no other port
+ * @config: its fd is taken, also if this fails; ended() may remove the capture
+ * Return: 0; -ENOSPC too many run already; what capture_new() returns
+ */
+int port_table_capture_add(struct port_table *table, struct port *port,
+			   const struct capture_config *config, struct capture **ret,
+			   char **ret_error);
+
+/** port_table_capture_remove() - end it without a word, and free it; also after ended() */
+void port_table_capture_remove(struct port_table *table, struct capture *capture);
 
 #endif

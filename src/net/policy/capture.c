@@ -179,6 +179,14 @@ void capture_frame(struct capture *capture, const struct frame *frame)
 	watch(capture);
 }
 
+void capture_end(struct capture *capture, const char *why)
+{
+	if (capture->ending)
+		return;
+	capture->ending = why;
+	watch(capture);
+}
+
 void capture_counters(const struct capture *capture, struct capture_counters *ret)
 {
 	*ret = capture->counters;

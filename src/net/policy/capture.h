@@ -25,8 +25,8 @@ struct capture;
  * @filter: in libpcap's language (pcap-filter(7)); NULL or empty: everything
  * @snap_len: bytes of each frame, 0: all
  * @max_bytes: of the file; the capture ends before a frame that would exceed it. 0: no limit
- * @ended: the reader went, or the limit was reached and everything is sent; from the loop, at most
- *         once, and never after capture_free(). @why is a constant
+ * @ended: the reader went; or the limit was reached or capture_end() was called, and everything is
+ *         sent; from the loop, at most once, and never after capture_free(). @why is a constant
  */
 struct capture_config {
 	int fd;
@@ -53,6 +53,9 @@ int capture_new(uv_loop_t *loop, const struct capture_config *config, struct cap
 
 /** capture_frame() - one frame passes. Never blocks */
 void capture_frame(struct capture *capture, const struct frame *frame);
+
+/** capture_end() - take nothing in any more; @why is told to ended() when all is sent */
+void capture_end(struct capture *capture, const char *why);
 
 void capture_counters(const struct capture *capture, struct capture_counters *ret);
 
