@@ -454,7 +454,7 @@ RIG_API RIG_MUST_CHECK int rig_dma_write(struct rig_server *server, uint64_t add
 
 /**
  * rig_dma_read_async(), rig_dma_write_async() - likewise, many at a time
- * @buf: of a read, must stay until the completion ran; of a write, copied
+ * @buf: must stay until the completion ran; copied by a write without a completion
  *
  * The completion runs on the server's own thread, where callbacks do, also if nothing had to be sent.
  * Return: as above (the completion does not run), or -EAGAIN

@@ -3,7 +3,9 @@
 #include "sys/sock_msg.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 /* Room for the most fds that one message can carry, aligned as the kernel wants it. */
@@ -70,4 +72,19 @@ ssize_t sock_msg_send(int fd, struct iovec *iov, size_t n_iov, const int *fds, s
 			n = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
+}
+
+size_t sock_msg_room(int fd)
+{
+	int bytes;
+	socklen_t len = sizeof(bytes);
+
+	return getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, &len) == 0 ? (size_t)bytes : 0;
+}
+
+size_t sock_msg_unread(int fd)
+{
+	int bytes;
+
+	return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? (size_t)bytes : 0;
 }

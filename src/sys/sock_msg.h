@@ -35,4 +35,10 @@ ssize_t sock_msg_recv(int fd, void *buf, size_t len, int flags, struct sock_fds 
  */
 ssize_t sock_msg_send(int fd, struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds);
 
+/** sock_msg_room() - bytes that the kernel holds of what the peer has not read. 0: unknown */
+size_t sock_msg_room(int fd);
+
+/** sock_msg_unread() - bytes that it does hold, counted like those. 0: unknown */
+size_t sock_msg_unread(int fd);
+
 #endif

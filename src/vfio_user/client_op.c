@@ -66,6 +66,7 @@ static void op_begin(struct op *op, struct session *session, rig_time deadline)
 	op->deadline = deadline;
 	op->call.accept = on_reply;
 	op->call.done = NULL;
+	op->call.data = NULL;
 }
 
 /* Asynchronous: its on_done() follows. */

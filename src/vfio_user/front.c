@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "sys/fork_guard.h"
+#include "sys/sock_msg.h"
 
 /* The longest nap; the kernel rounds it up to its timer tick. See front_read.c */
 #define NAP_US	    1000
@@ -79,6 +80,7 @@ static int sock_init(struct front *front, size_t i, int fd)
 		.accepts = front->config.accepts,
 		.max_outstanding = front->config.max_outstanding,
 		.max_queued = front->config.max_queued,
+		.max_requests = front->config.max_requests,
 		.ops = &front_link_ops,
 		.opaque = &front->socks[i],
 	};
@@ -98,6 +100,7 @@ static int sock_init(struct front *front, size_t i, int fd)
 	front->n_socks = i + 1;
 	if (!front->config.plain_fd)
 		sock_make_room(fd);
+	front->socks[i].sndbuf = sock_msg_room(fd);
 	return 0;
 }
 

@@ -90,6 +90,7 @@ struct front_config {
 	struct wire_limits accepts;
 	size_t max_outstanding; /* as in link_config */
 	size_t max_queued;
+	size_t max_requests;
 	bool dispatch_only;
 	/*
 	 * Callbacks may run inside front_wait() inside a callback (to a bounded depth) and, with
@@ -183,6 +184,10 @@ struct front_call {
 	/* It is over. No lock held; the thread as configured. NULL: somebody waits for it */
 	void (*done)(struct front_call *call, int result);
 
+	/* link_into(), if data is not NULL. */
+	size_t head;
+	void *data;
+
 	/* The rest is the front's. */
 	struct front_event event;
 	struct front *front;
@@ -232,6 +237,14 @@ int front_post(struct front *front, enum wire_command command, const struct iove
 
 /** front_cancel() - its result is -ECANCELED, unless it is over already. Any thread */
 void front_cancel(struct front *front, struct front_call *call);
+
+/**
+ * front_is_bulk() - is a message so long that it is sent from where it is, or copied without the lock?
+ *
+ * So it may be in memory whose pages take their time to come. Any payload up to LINK_BULK_MIN bytes, in
+ * many parts or with fds is copied with the lock held.
+ */
+bool front_is_bulk(const struct iovec *iov, size_t n_iov, size_t n_fds);
 
 /**
  * front_reply_ok(), front_reply_error() - answer a request, which is gone then; any thread

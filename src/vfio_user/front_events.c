@@ -31,6 +31,7 @@
  * struct front_served - a request, as its receiver has it and as we do
  * @next_spare: while nobody has it
  * @cap: bytes that @bytes has room for
+ * @kept, @kept_cap: NULL, or receive buffer of the link's that has the request's bytes
  */
 struct front_served {
 	struct front_request request;
@@ -39,6 +40,8 @@ struct front_served {
 	struct front_sock *sock;
 	link_token token;
 	size_t cap;
+	void *kept;
+	size_t kept_cap;
 	uint8_t bytes[];
 };
 
@@ -57,27 +60,62 @@ static struct front_call *call_of_event(struct front_event *event)
 	return (struct front_call *)((char *)event - offsetof(struct front_call, event));
 }
 
-static void event_push(struct front *front, struct front_event *event)
+static void event_push(struct front_list *list, struct front_event *event)
 {
 	event->next = NULL;
-	if (front->events.last != NULL)
-		front->events.last->next = event;
+	if (list->last != NULL)
+		list->last->next = event;
 	else
-		front->events.first = event;
-	front->events.last = event;
+		list->first = event;
+	list->last = event;
+}
+
+/*
+ * What the peer wants to read is not looked for while it does not take what it has been told: all of
+ * it would be copied. What it asks for after that comes after that.
+ */
+static bool event_must_wait(const struct front *front, struct front_event *event)
+{
+	const struct front_served *served;
+
+	if (event->kind != FRONT_EVENT_REQUEST || front->error != 0)
+		return false;
+	served = served_of_event(event);
+	if (front->held.first != NULL)
+		return true;
+	return served->request.wire.command == WIRE_DMA_READ &&
+	       served->request.wire.dma_io->count > LINK_BULK_MIN &&
+	       front_bulk_held(served->sock, (size_t)served->request.wire.dma_io->count);
 }
 
 /* The first, unless it has to wait for the outermost run. */
 static struct front_event *event_pop(struct front *front)
 {
-	struct front_event *event = front->events.first;
+	struct front_event *event;
 
-	if (event == NULL || (event->kind == FRONT_EVENT_DEATH && front->depth > 1))
-		return NULL;
-	front->events.first = event->next;
-	if (event->next == NULL)
-		front->events.last = NULL;
-	return event;
+	for (;;) {
+		event = front->events.first;
+		if (event == NULL || (event->kind == FRONT_EVENT_DEATH && front->depth > 1))
+			return NULL;
+		front->events.first = event->next;
+		if (event->next == NULL)
+			front->events.last = NULL;
+		if (!event_must_wait(front, event))
+			return event;
+		event_push(&front->held, event);
+	}
+}
+
+void front_release_held(struct front *front)
+{
+	if (front->held.first == NULL ||
+	    (front->error == 0 && served_of_event(front->held.first)->sock->full))
+		return;
+	front->held.last->next = front->events.first;
+	if (front->events.last == NULL)
+		front->events.last = front->held.last;
+	front->events.first = front->held.first;
+	front->held = (struct front_list) { 0 };
 }
 
 /* Requests. */
@@ -98,8 +136,15 @@ static struct front_served *served_new(struct front *front, size_t len)
 	return served;
 }
 
+/* With the lock, if there can be anybody else. */
 static void served_free(struct front *front, struct front_served *served)
 {
+	if (served->kept != NULL) {
+		if (front->error == 0)
+			link_recycle(served->sock->link, served->kept, served->kept_cap);
+		else
+			free(served->kept);
+	}
 	if (served->cap != SMALL || front->n_spare == MAX_SPARES) {
 		free(served);
 		return;
@@ -182,19 +227,27 @@ static struct front_served *served_copy(struct front_sock *sock, link_token toke
 {
 	size_t len;
 	const void *bytes = link_request_bytes(sock->link, &len);
-	struct front_served *served = served_new(sock->front, len);
+	size_t kept_cap = 0;
+	void *kept = len > SMALL ? link_keep_request(sock->link, &kept_cap) : NULL;
+	struct front_served *served = served_new(sock->front, kept != NULL ? 0 : len);
 
-	if (served == NULL)
+	if (served == NULL) {
+		free(kept);
 		return NULL;
+	}
+	served->sock = sock;
+	served->kept = kept;
+	served->kept_cap = kept_cap;
 	if (served_take_fds(served, fds) < 0) {
 		served_free(sock->front, served);
 		return NULL;
 	}
-	served->sock = sock;
 	served->token = token;
 	served->event.kind = FRONT_EVENT_REQUEST;
 	served->request.user = NULL;
 	served->request.wire = *request;
+	if (kept != NULL)
+		return served;
 	if (len > 0)
 		memcpy(served->bytes, bytes, len);
 	wire_request_move(&served->request.wire, bytes, served->bytes);
@@ -212,7 +265,7 @@ static void link_asked(void *opaque, link_token token, const struct wire_request
 		return;
 	}
 	sock->front->n_served++;
-	event_push(sock->front, &served->event);
+	event_push(&sock->front->events, &served->event);
 }
 
 static void link_refused(void *opaque, const struct wire_header *header, size_t n_fds, int error)
@@ -226,7 +279,7 @@ static void link_refused(void *opaque, const struct wire_header *header, size_t 
 	refusal->header = *header;
 	refusal->n_fds = n_fds;
 	refusal->error = error;
-	event_push(front, &refusal->event);
+	event_push(&front->events, &refusal->event);
 }
 
 /* It is answered, or nobody will. Locked; it is not when this returns. */
@@ -243,6 +296,7 @@ static void reply(struct front *front, struct front_request *request, int error,
 
 	served_close_fds(served);
 	if (front_forked(front)) {
+		free(served->kept);
 		free(served);
 		return;
 	}
@@ -250,11 +304,13 @@ static void reply(struct front *front, struct front_request *request, int error,
 	if (front->error == 0) {
 		struct link *link = served->sock->link;
 
-		if (error == 0)
+		if (error == 0 && front_is_bulk(iov, n_iov, n_fds))
+			front_bulk_reply(served->sock, served->token, iov, n_iov);
+		else if (error == 0)
 			link_reply_ok(link, served->token, iov, n_iov, fds, n_fds);
 		else
 			link_reply_error(link, served->token, error);
-		if (!front_batching(front))
+		if (front->error == 0 && !front_batching(front))
 			front_send(front);
 	}
 	served_end(front, served);
@@ -287,7 +343,7 @@ void front_call_done(void *opaque, const struct link_reply *reply)
 	call->result = call->accept != NULL ? call->accept(call, reply) : reply->error;
 	call->state = FRONT_CALL_OVER;
 	if (call->done != NULL)
-		event_push(front, &call->event);
+		event_push(&front->events, &call->event);
 	else if (w != NULL && w->following)
 		front_wake(front, w, FRONT_WORD_OVER);
 }
@@ -302,7 +358,8 @@ static void link_dead(void *opaque, int error, const char *reason)
 		return;
 	front->error = error;
 	snprintf(front->reason, sizeof(front->reason), "%s", reason);
-	event_push(front, &front->death);
+	front_release_held(front);
+	event_push(&front->events, &front->death);
 	for (size_t i = 0; i < front->n_socks; i++) {
 		link_kill(front->socks[i].link, error, reason);
 		shutdown(front->socks[i].fd, SHUT_RDWR);

@@ -4,6 +4,7 @@
  *
  *   front.c         life and death, the lock, and what every unlocking looks after
  *   front_send.c    the sender; everything that queues a message
+ *   front_bulk.c    long messages
  *   front_read.c    the reader
  *   front_wait.c    threads that wait: who reads, who follows, the hand-over
  *   front_events.c  what the links call back, and the runner that passes it on
@@ -62,6 +63,7 @@ struct front_refusal {
 
 /**
  * struct front_sock - one of the sockets
+ * @sndbuf:  bytes that the kernel holds for it, as the kernel counts
  * @naps:    a recvmsg without MSG_DONTWAIT sleeps, for a short time: see front_read.c
  * @sending: somebody is its sender
  * @full:    the peer does not read: sent is not before POLLOUT
@@ -73,6 +75,7 @@ struct front_sock {
 	struct front *front;
 	struct link *link;
 	int fd;
+	size_t sndbuf;
 	bool naps;
 	bool sending;
 	bool full;
@@ -163,6 +166,7 @@ struct front {
 
 	/* The runner. sleeping_runner: in front_wait(), to be woken when there is something to do. */
 	struct front_list events;
+	struct front_list held; /* requests that came before them, but wait for POLLOUT */
 	unsigned int depth;
 	pthread_cond_t idle; /* of a dead front: depth is 0, or a socket is not sent to any more */
 	pthread_t runner;
@@ -248,6 +252,38 @@ int front_queue(struct front *front, struct front_call *call, enum wire_command 
 		const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds,
 		size_t reply_max, size_t reply_fds_max, rig_time deadline);
 
+/**
+ * front_sock_send() - likewise, of one socket
+ *
+ * Return: was the lock released, so that anything may have been queued?
+ */
+bool front_sock_send(struct front_sock *sock);
+
+/** front_sock_go_on() - for its sender, who is none any more then. Unlocks */
+void front_sock_go_on(struct front_sock *sock);
+
+/** front_sock_sent() - what came of a sendmsg(): n bytes, or -errno. Return: go on? */
+bool front_sock_sent(struct front_sock *sock, ssize_t n, size_t offered);
+
+/** front_call_sent() - a request of it was accepted by its link */
+void front_call_sent(struct front_call *call);
+
+/** front_call_deadline() - for its link */
+uint64_t front_call_deadline(const struct front_call *call);
+
+/* front_bulk.c */
+
+/** front_bulk_held() - if so much were sent now, would most of it be copied? Then POLLOUT is waited for */
+bool front_bulk_held(struct front_sock *sock, size_t len);
+
+/** front_bulk_request() - link_request(), and sent. Return: as there. Unlocks */
+int front_bulk_request(struct front_call *call, enum wire_command command, const struct iovec *iov,
+		       size_t n_iov, size_t reply_max, size_t reply_fds_max);
+
+/** front_bulk_reply() - link_reply_ok(), and sent. The front lives, and may not afterwards. Unlocks */
+void front_bulk_reply(struct front_sock *sock, link_token token, const struct iovec *iov,
+		      size_t n_iov);
+
 /* front_read.c */
 
 /** enum front_receipt - what a recvmsg brought */
@@ -313,6 +349,9 @@ bool front_runs_here(const struct front *front, const struct front_waiter *w);
  * @w: stop when its call is over and somebody else reads; may be NULL
  */
 void front_run(struct front *front, const struct front_waiter *w, size_t budget);
+
+/** front_release_held() - requests that wait until the peer takes more: look again */
+void front_release_held(struct front *front);
 
 /** front_events_settle() - tell whoever runs the events that there are some */
 void front_events_settle(struct front *front);

@@ -222,9 +222,22 @@ static void dispatch_round(struct front *front, bool *more)
 
 static void dispatch_send(struct front *front)
 {
-	for (size_t i = 0; i < front->n_socks; i++)
-		front->socks[i].full = false; /* it is tried */
+	for (size_t i = 0; i < front->n_socks; i++) {
+		if (link_wants_write(front->socks[i].link))
+			front->socks[i].full = false; /* it is tried */
+	}
 	front_send(front);
+	front_release_held(front);
+}
+
+/* Once in a dispatch, those that wait for POLLOUT are tried. */
+static void dispatch_held(struct front *front)
+{
+	for (size_t i = 0; i < front->n_socks; i++) {
+		if (!link_wants_write(front->socks[i].link))
+			front->socks[i].full = false;
+	}
+	front_release_held(front);
 }
 
 /* After its dispatch a loop looks at what to wait for by itself. */
@@ -252,6 +265,7 @@ int front_dispatch(struct front *front)
 		front->bell_rung = false;
 		front_read_eventfd(front->bell_fd);
 	}
+	dispatch_held(front);
 	for (int i = 0; i < DISPATCH_ROUNDS; i++) {
 		dispatch_round(front, &more);
 		if (more)

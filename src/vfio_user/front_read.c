@@ -220,8 +220,10 @@ static bool may_nap(const struct front *front, const struct front_waiter *w, rig
 
 static void sock_polled(struct front_sock *sock, short revents)
 {
-	if (revents & POLLOUT)
+	if (revents & POLLOUT) {
 		sock->full = false;
+		front_release_held(sock->front);
+	}
 	if (!(revents & ~POLLOUT))
 		return;
 	if (link_wants_read(sock->link))

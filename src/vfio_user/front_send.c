@@ -22,12 +22,15 @@
 
 #define SEND_ROUNDS 16
 
-/* What became of what was offered. Return: go on? */
-static bool sock_sent(struct front_sock *sock, ssize_t n, size_t offered)
+static bool may_send(const struct front_sock *sock)
+{
+	return !sock->full && !sock->broken && link_wants_write(sock->link);
+}
+
+bool front_sock_sent(struct front_sock *sock, ssize_t n, size_t offered)
 {
 	struct front *front = sock->front;
 
-	link_sent(sock->link, n > 0 ? (size_t)n : 0);
 	if (n == (ssize_t)offered)
 		return true;
 	if (n >= 0 || n == -EAGAIN)
@@ -53,16 +56,13 @@ static bool sock_send_some(struct front_sock *sock)
 	front_unlock(front);
 	n = sock_msg_send(sock->fd, &iov, 1, fds, n_fds);
 	front_lock(front);
-	return sock_sent(sock, n, iov.iov_len);
+	link_sent(sock->link, n > 0 ? (size_t)n : 0);
+	return front_sock_sent(sock, n, iov.iov_len);
 }
 
-/* Return: was the lock released, so that anything may have been queued? */
-static bool sock_send(struct front_sock *sock)
+void front_sock_go_on(struct front_sock *sock)
 {
-	if (sock->sending || sock->full || sock->broken || !link_wants_write(sock->link))
-		return false;
-	sock->sending = true;
-	for (int i = 0; link_wants_write(sock->link) && sock_send_some(sock); i++) {
+	for (int i = 0; may_send(sock) && sock_send_some(sock); i++) {
 		if (i == SEND_ROUNDS) {
 			sock->full = true;
 			break;
@@ -75,6 +75,14 @@ static bool sock_send(struct front_sock *sock)
 	sock->sending = false;
 	if (sock->front->error != 0)
 		pthread_cond_broadcast(&sock->front->idle);
+}
+
+bool front_sock_send(struct front_sock *sock)
+{
+	if (sock->sending || !may_send(sock))
+		return false;
+	sock->sending = true;
+	front_sock_go_on(sock);
 	return true;
 }
 
@@ -85,7 +93,7 @@ void front_send(struct front *front)
 	do {
 		again = false;
 		for (size_t i = 0; i < front->n_socks; i++)
-			again |= sock_send(&front->socks[i]);
+			again |= front_sock_send(&front->socks[i]);
 	} while (again && front->n_socks > 1);
 }
 
@@ -102,8 +110,34 @@ void front_flush(struct front *front)
 static void queued(struct front *front, struct front_sock *sock)
 {
 	if (!front_batching(front))
-		sock_send(sock);
+		front_sock_send(sock);
 	front_unlock(front);
+}
+
+void front_call_sent(struct front_call *call)
+{
+	struct front *front = call->front;
+
+	call->order = ++front->started;
+	if (call->data != NULL)
+		link_into(front->socks[call->sock].link, call->id, call->head, call->data);
+}
+
+static void call_init(struct front *front, struct front_call *call, rig_time deadline)
+{
+	call->front = front;
+	call->waiter = NULL;
+	call->deadline = deadline;
+	call->result = 0;
+	call->state = FRONT_CALL_FLYING;
+	call->event.kind = FRONT_EVENT_CALL;
+	call->sock = front->out;
+}
+
+/* Who waits for a call looks at the clock itself. */
+uint64_t front_call_deadline(const struct front_call *call)
+{
+	return call->done != NULL ? call->deadline : LINK_FOREVER;
 }
 
 int front_queue(struct front *front, struct front_call *call, enum wire_command command,
@@ -112,19 +146,30 @@ int front_queue(struct front *front, struct front_call *call, enum wire_command 
 {
 	int r;
 
-	call->front = front;
-	call->waiter = NULL;
-	call->deadline = deadline;
-	call->result = 0;
-	call->state = FRONT_CALL_FLYING;
-	call->event.kind = FRONT_EVENT_CALL;
-	call->sock = front->out;
-	/* Who waits for a call looks at the clock itself. */
-	r = link_request(front->socks[front->out].link, command, iov, n_iov, fds, n_fds, reply_max,
-			 reply_fds_max, call->done != NULL ? deadline : LINK_FOREVER,
-			 front_call_done, call, &call->id);
+	call_init(front, call, deadline);
+	r = link_request(front->socks[call->sock].link, command, iov, n_iov, fds, n_fds, reply_max,
+			 reply_fds_max, front_call_deadline(call), front_call_done, call,
+			 &call->id);
 	if (r == 0)
-		call->order = ++front->started;
+		front_call_sent(call);
+	return r;
+}
+
+/* It may be long. Sends, if nobody else does. */
+static int start(struct front *front, struct front_call *call, enum wire_command command,
+		 const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds,
+		 size_t reply_max, size_t reply_fds_max, rig_time deadline)
+{
+	int r;
+
+	if (front_is_bulk(iov, n_iov, n_fds)) {
+		call_init(front, call, deadline);
+		return front_bulk_request(call, command, iov, n_iov, reply_max, reply_fds_max);
+	}
+	r = front_queue(front, call, command, iov, n_iov, fds, n_fds, reply_max, reply_fds_max,
+			deadline);
+	if (r == 0 && !front_batching(front))
+		front_sock_send(&front->socks[call->sock]);
 	return r;
 }
 
@@ -137,14 +182,9 @@ int front_start(struct front *front, struct front_call *call, enum wire_command 
 	if (front_forked(front))
 		return -ENOTCONN;
 	front_lock(front);
-	r = front_queue(front, call, command, iov, n_iov, fds, n_fds, reply_max, reply_fds_max,
-			deadline);
-	if (r < 0) {
-		front_unlock(front);
-		return r;
-	}
-	queued(front, &front->socks[call->sock]);
-	return 0;
+	r = start(front, call, command, iov, n_iov, fds, n_fds, reply_max, reply_fds_max, deadline);
+	front_unlock(front);
+	return r;
 }
 
 int front_post(struct front *front, enum wire_command command, const struct iovec *iov,

@@ -86,6 +86,8 @@ int link_new(const struct link_config *config, struct link **ret)
 		link->config.max_outstanding = DEFAULT_OUTSTANDING;
 	if (link->config.max_queued == 0)
 		link->config.max_queued = DEFAULT_QUEUED;
+	if (link->config.max_requests == 0)
+		link->config.max_requests = link->config.max_queued;
 	link->max_size = wire_max_size(&config->accepts);
 	calls_init(link);
 	r = served_init(link, link->config.max_outstanding);

@@ -31,9 +31,16 @@
 #include "vfio_user/wire.h"
 
 struct link;
+struct tx_chunk;
 
-#define LINK_FOREVER UINT64_MAX
-#define LINK_MAX_FDS 253 /* that one sendmsg can carry (Linux's SCM_MAX_FD) */
+#define LINK_FOREVER  UINT64_MAX
+#define LINK_MAX_FDS  253 /* that one sendmsg can carry (Linux's SCM_MAX_FD) */
+
+/* A message with a longer payload is worth the trouble of a link_bulk. */
+#define LINK_BULK_MIN 32768u
+
+/* Of a reply that link_into() is for: bytes that are not data, at most. */
+#define LINK_HEAD_MAX 32u
 
 /** struct link_fds - the fds of one message; entries that a handler took are -1 */
 struct link_fds {
@@ -45,7 +52,8 @@ struct link_fds {
  * struct link_reply - what came back for a request of ours
  * @error:   0; the peer's errno, negative (-EIO if it named none); -ENOTCONN,
  *           -ETIMEDOUT, -ECANCELED, -EPROTO (the reply contradicts its request)
- * @payload: after the header; valid during the completion only. NULL on error
+ * @payload: after the header; valid during the completion only. NULL on error. After link_into(): of
+ *           @len bytes only those before the data
  * @fds:     closed after the completion, but for those it took; NULL on error
  */
 struct link_reply {
@@ -97,12 +105,14 @@ struct link_config {
 	struct wire_limits accepts; /* ours: what the peer may send us */
 	size_t max_outstanding;	    /* of the peer's requests unanswered; 0: 256; at most 65536 */
 	/*
-	 * Bytes waiting to be sent; 0: 4 MiB. With more of replies, or of data that requests which
-	 * are not answered yet asked for, we stop reading requests; with
-	 * more of requests link_request() and link_post() give -EAGAIN. They are counted apart:
-	 * who stopped reading because of its own unsent requests would never see their replies.
+	 * Bytes waiting to be sent. With more than max_queued (0: 4 MiB) of replies, or of data that
+	 * requests which are not answered yet asked for, we stop reading requests; with more than
+	 * max_requests (0: max_queued) of requests link_request() and link_post() give -EAGAIN. They
+	 * are counted apart: who stopped reading because of its own unsent requests would never
+	 * see their replies.
 	 */
 	size_t max_queued;
+	size_t max_requests;
 	const struct link_ops *ops;
 	void *opaque;
 };
@@ -192,7 +202,7 @@ void link_sent(struct link *link, size_t n);
  * A late reply to a request that timed out or was cancelled is recognised and dropped; its id is
  * not used again before that.
  *
- * Return: 0; -ENOTCONN dead; -ENOBUFS every id in flight; -EAGAIN more than max_queued bytes of
+ * Return: 0; -ENOTCONN dead; -ENOBUFS every id in flight; -EAGAIN more than max_requests bytes of
  * requests are still unsent: try again once link_wants_write() is false; -EMSGSIZE; -ENOMEM; errno
  * of dup. Nothing was sent then.
  */
@@ -209,6 +219,35 @@ bool link_has_room(const struct link *link);
  * Return: what its pointers point into, *ret_len bytes
  */
 const void *link_request_bytes(const struct link *link, size_t *ret_len);
+
+/**
+ * link_into() - the reply's payload but for its first bytes is data, and goes here
+ * @id:   of a request that link_request() has just queued, which takes no fds
+ * @head: how many bytes are before the data, at most LINK_HEAD_MAX
+ * @data: room for the rest of what the request's reply_max permits
+ *
+ * Data is copied as it comes, out of a buffer that is small: a long reply takes no memory of its
+ * length. So when the completion gets an error, part of it may have been written. Once the completion
+ * ran (also by link_cancel()), nothing is written any more.
+ */
+void link_into(struct link *link, uint16_t id, size_t head, void *data);
+
+/**
+ * link_keep_request() - inside ops->request: the memory that link_request_bytes() are in, if they are
+ * long and most of what it is used for
+ *
+ * The caller's from then on, for free() or link_recycle(): a long request need not be copied to be
+ * kept.
+ * Return: NULL: not so, copy them
+ */
+void *link_keep_request(struct link *link, size_t *ret_cap);
+
+/**
+ * link_recycle() - the link may receive into this memory, of link_keep_request()
+ *
+ * It keeps one such, as long as it keeps a receive buffer that is larger than needed.
+ */
+void link_recycle(struct link *link, void *memory, size_t cap);
 
 /**
  * link_post() - send a command with the no-reply flag
@@ -236,6 +275,57 @@ int link_reply_ok(struct link *link, link_token token, const struct iovec *iov, 
 
 /** link_reply_error() - answer a request with an errno (positive or negative; 0 means EIO) */
 int link_reply_error(struct link *link, link_token token, int error);
+
+/**
+ * struct link_bulk - a long message on its way from the caller's memory
+ * @header:   what goes before the payload, once the message was accepted
+ * @len:      of its payload
+ * @straight: the caller sends it from where it is
+ * @chunk:    the copy, or an old one's memory; NULL: none. The link's
+ *
+ * A payload that takes long to copy, or whose pages do, is not copied while the link is held up by
+ * it. The owner of the link, who lends it to other threads in the calls marked "without":
+ *
+ *	link_bulk_begin()
+ *	link_bulk_copy(.., 0)					without, unless straight
+ *	link_request_bulk() or link_reply_bulk()
+ *	its own sendmsg(), and link_bulk_copy() of the rest	without, if straight
+ *	link_bulk_sent()					if straight
+ *	link_bulk_end()						in any case
+ *
+ * Straight, it is not in the queue until link_bulk_sent(); nothing else may be sent meanwhile.
+ */
+struct link_bulk {
+	struct wire_header header;
+	size_t len;
+	bool straight;
+	struct tx_chunk *chunk;
+};
+
+/** link_bulk_begin() - @straight: the caller would like to send it itself. It is, if nothing waits */
+void link_bulk_begin(struct link *link, size_t len, bool straight, struct link_bulk *ret);
+
+/**
+ * link_bulk_copy() - the payload from here on; touches no link
+ * @from: the first byte, counted from the header's
+ *
+ * Return: 0, -ENOMEM
+ */
+int link_bulk_copy(struct link_bulk *bulk, const struct iovec *iov, size_t n_iov, size_t from);
+
+/** link_request_bulk() - as link_request(), without fds; but bulk is the message */
+int link_request_bulk(struct link *link, enum wire_command command, struct link_bulk *bulk,
+		      size_t reply_max, size_t reply_fds_max, uint64_t deadline_us,
+		      link_completion *done, void *opaque, uint16_t *ret_id);
+
+/** link_reply_bulk() - as link_reply_ok(), without fds; but bulk is the message */
+int link_reply_bulk(struct link *link, link_token token, struct link_bulk *bulk);
+
+/** link_bulk_sent() - n bytes of it are with the kernel; the rest, which was copied, is next */
+void link_bulk_sent(struct link *link, struct link_bulk *bulk, size_t n);
+
+/** link_bulk_end() - gives back what the link does not have. NULL: the link is gone */
+void link_bulk_end(struct link *link, struct link_bulk *bulk);
 
 /**
  * link_deadline_us() - when link_tick() must next be called, or LINK_FOREVER

@@ -14,8 +14,10 @@
  */
 #include "vfio_user/link_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CALLS_FIRST	16u
 #define ERRNO_MAX	4095u
@@ -67,7 +69,7 @@ static int calls_grow(struct link_calls *calls)
 
 bool link_has_room(const struct link *link)
 {
-	return link->tx.queued[TX_REQUEST] <= link->config.max_queued;
+	return link->tx.queued[TX_REQUEST] <= link->config.max_requests;
 }
 
 /* May another request be queued? */
@@ -78,45 +80,91 @@ static int calls_check(const struct link *link)
 	return link_has_room(link) ? 0 : -EAGAIN;
 }
 
+/* The id that the next request gets. Return: 0, -ENOTCONN, -EAGAIN, -ENOBUFS, -ENOMEM */
+static int call_next(struct link *link, struct wire_header *header)
+{
+	int r = calls_check(link);
+
+	if (r == 0 && link->calls.first_free == CALL_NONE)
+		r = calls_grow(&link->calls);
+	if (r == 0)
+		header->id = (uint16_t)link->calls.first_free;
+	return r;
+}
+
+/* It is on its way. */
+static void call_wait(struct link *link, const struct wire_header *header, const struct call *call)
+{
+	struct link_calls *calls = &link->calls;
+	struct call *slot = &calls->slots[header->id];
+
+	calls->first_free = slot->next_free;
+	if (calls->first_free == CALL_NONE)
+		calls->last_free = CALL_NONE;
+	*slot = *call;
+	slot->state = CALL_WAITING;
+	slot->command = header->command;
+	calls->n_waiting++;
+	if (call->deadline_us < calls->next_deadline_us)
+		calls->next_deadline_us = call->deadline_us;
+	link_changed(link);
+}
+
 int link_request(struct link *link, enum wire_command command, const struct iovec *iov,
 		 size_t n_iov, const int *fds, size_t n_fds, size_t reply_max, size_t reply_fds_max,
 		 uint64_t deadline_us, link_completion *done, void *opaque, uint16_t *ret_id)
 {
-	struct link_calls *calls = &link->calls;
 	struct wire_header header = { .command = (uint16_t)command };
-	uint32_t id;
-	int r;
-
-	r = calls_check(link);
-	if (r == 0 && calls->first_free == CALL_NONE)
-		r = calls_grow(calls);
-	if (r < 0)
-		return r;
-	id = calls->first_free;
-	header.id = (uint16_t)id;
-	r = tx_message(link, TX_REQUEST, &header, iov, n_iov, fds, n_fds);
-	if (r < 0)
-		return r;
-
-	calls->first_free = calls->slots[id].next_free;
-	if (calls->first_free == CALL_NONE)
-		calls->last_free = CALL_NONE;
-	calls->slots[id] = (struct call) {
-		.state = CALL_WAITING,
-		.command = header.command,
+	const struct call call = {
 		.reply_max = reply_max,
 		.reply_fds_max = reply_fds_max,
 		.deadline_us = deadline_us,
 		.done = done,
 		.opaque = opaque,
 	};
-	calls->n_waiting++;
-	if (deadline_us < calls->next_deadline_us)
-		calls->next_deadline_us = deadline_us;
+	int r = call_next(link, &header);
+
+	if (r == 0)
+		r = tx_message(link, TX_REQUEST, &header, iov, n_iov, fds, n_fds);
+	if (r < 0)
+		return r;
 	if (ret_id != NULL)
 		*ret_id = header.id;
-	link_changed(link);
+	call_wait(link, &header, &call);
 	return 0;
+}
+
+int link_request_bulk(struct link *link, enum wire_command command, struct link_bulk *bulk,
+		      size_t reply_max, size_t reply_fds_max, uint64_t deadline_us,
+		      link_completion *done, void *opaque, uint16_t *ret_id)
+{
+	struct wire_header header = { .command = (uint16_t)command };
+	const struct call call = {
+		.reply_max = reply_max,
+		.reply_fds_max = reply_fds_max,
+		.deadline_us = deadline_us,
+		.done = done,
+		.opaque = opaque,
+	};
+	int r = call_next(link, &header);
+
+	if (r == 0)
+		r = tx_bulk(link, TX_REQUEST, &header, bulk);
+	if (r < 0)
+		return r;
+	if (ret_id != NULL)
+		*ret_id = header.id;
+	call_wait(link, &header, &call);
+	return 0;
+}
+
+void link_into(struct link *link, uint16_t id, size_t head, void *data)
+{
+	struct call *call = &link->calls.slots[id];
+
+	assert(head <= LINK_HEAD_MAX && call->state == CALL_WAITING && call->reply_fds_max == 0);
+	call->head = head;
+	call->data = data;
 }
 
 int link_post(struct link *link, enum wire_command command, const struct iovec *iov, size_t n_iov)
@@ -229,6 +277,41 @@ void call_deliver(struct link *link, uint16_t id, const void *payload, size_t le
 	const struct link_reply reply = { .payload = payload, .len = len, .fds = fds };
 
 	call_complete(link, id, CALL_FREE, &reply);
+}
+
+bool call_pours(const struct link *link, uint16_t id)
+{
+	return link->calls.slots[id].data != NULL;
+}
+
+void call_pour(struct link *link, uint16_t id, size_t at, const uint8_t *bytes, size_t n,
+	       uint8_t *head)
+{
+	const struct call *call = &link->calls.slots[id];
+
+	if (call->state != CALL_WAITING) /* nobody waits for it any more */
+		return;
+	if (at < call->head) {
+		size_t here = n < call->head - at ? n : call->head - at;
+
+		memcpy(head + at, bytes, here);
+		at += here;
+		bytes += here;
+		n -= here;
+	}
+	if (n > 0)
+		memcpy(call->data + (at - call->head), bytes, n);
+}
+
+void call_poured(struct link *link, uint16_t id, const void *head, size_t len)
+{
+	struct link_fds none;
+
+	none.n = 0;
+	if (call_waits(link, id))
+		call_deliver(link, id, head, len, &none);
+	else
+		call_release(&link->calls, id);
 }
 
 void call_dropped(struct link *link, uint16_t id, int error)
@@ -360,38 +443,66 @@ static int served_take(struct link *link, link_token token, struct served *ret)
 	return 0;
 }
 
-static int served_send(struct link *link, struct wire_header *header, const struct iovec *iov,
-		       size_t n_iov, const int *fds, size_t n_fds)
+/* Return: r */
+static int served_queued(struct link *link, const struct wire_header *header, int r)
 {
-	int r;
-
-	r = tx_message(link, TX_REPLY, header, iov, n_iov, fds, n_fds);
 	if (r < 0)
 		link_die(link, r, "cannot queue the reply to %s",
 			 wire_command_name(header->command));
 	return r;
 }
 
+static int served_send(struct link *link, struct wire_header *header, const struct iovec *iov,
+		       size_t n_iov, const int *fds, size_t n_fds)
+{
+	return served_queued(link, header,
+			     tx_message(link, TX_REPLY, header, iov, n_iov, fds, n_fds));
+}
+
+/* Whom to answer. Return: 0: nobody; 1; -ENOENT */
+static int served_begin(struct link *link, link_token token, struct wire_header *header)
+{
+	struct served request;
+	int r = served_take(link, token, &request);
+
+	if (r < 0)
+		return r;
+	header->id = request.id;
+	header->command = request.command;
+	return !request.no_reply;
+}
+
+/* Return: r, if it is an error */
+static int served_end(struct link *link, int r)
+{
+	if (r < 0)
+		return r;
+	rx_handle(link);
+	link_changed(link);
+	return 0;
+}
+
 static int served_answer(struct link *link, link_token token, uint32_t flags, uint32_t error,
 			 const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds)
 {
 	struct wire_header header = { .flags = flags, .error = error };
-	struct served request;
-	int r;
+	int r = served_begin(link, token, &header);
 
-	r = served_take(link, token, &request);
-	if (r < 0)
-		return r;
-	if (!request.no_reply) {
-		header.id = request.id;
-		header.command = request.command;
+	if (r > 0)
 		r = served_send(link, &header, iov, n_iov, fds, n_fds);
-		if (r < 0)
-			return r;
-	}
-	rx_handle(link);
-	link_changed(link);
-	return 0;
+	return served_end(link, r);
+}
+
+int link_reply_bulk(struct link *link, link_token token, struct link_bulk *bulk)
+{
+	struct wire_header header = { .flags = WIRE_TYPE_REPLY };
+	int r = served_begin(link, token, &header);
+
+	if (r > 0)
+		r = served_queued(link, &header, tx_bulk(link, TX_REPLY, &header, bulk));
+	else
+		bulk->straight = false;
+	return served_end(link, r);
 }
 
 int link_reply_ok(struct link *link, link_token token, const struct iovec *iov, size_t n_iov,

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * link_internal.h - what the four files of a link share
+ * link_internal.h - what the files of a link share
  *
  *   link.c        life, death, and what to wait for next
  *   link_rx.c     received bytes -> messages, each with its fds
  *   link_calls.c  requests in flight: ours (calls) and the peer's (tokens)
  *   link_tx.c     messages -> bytes to send
+ *   link_bulk.c   long ones, copied or sent without the link
  *
- * link_rx calls link_calls and link_tx; link_calls calls link_tx; all may call link_die().
+ * link_rx calls link_calls and link_tx; link_calls calls link_tx and link_bulk; link_bulk calls
+ * link_tx; all may call link_die().
  */
 #ifndef VFIO_USER_LINK_INTERNAL_H
 #define VFIO_USER_LINK_INTERNAL_H
 
 #include "vfio_user/link.h"
+
+/* The longest memory that is kept for the next long message: 1 MiB of data and its head. */
+#define LINK_KEEP_MAX ((1u << 20) + 4096u)
 
 /**
  * struct rx_fds - fds that came with bytes, waiting for their message to be handled
@@ -39,7 +44,10 @@ struct rx_fds {
  * @start, @end: the unhandled ones in it
  * @pos:   position in the stream of the byte at @start
  * @skip:  bytes of a body that nobody wants, still to be thrown away
+ * @pouring: that body is the reply to @id, whose data is copied as it comes
+ * @head, @len: of that reply: the first bytes, and the length of its payload
  * @quiet: reads since one last needed more than the first size
+ * @spare, @spare_cap: an unused buffer for long messages, given back when @buf is
  * @body, @body_len: of the request that is being handed over
  */
 struct link_rx {
@@ -47,7 +55,13 @@ struct link_rx {
 	size_t cap, start, end;
 	uint64_t pos;
 	size_t skip;
+	bool pouring;
+	uint16_t id;
+	size_t len;
+	uint8_t head[LINK_HEAD_MAX];
 	unsigned int quiet;
+	uint8_t *spare;
+	size_t spare_cap;
 	const uint8_t *body;
 	size_t body_len;
 	struct rx_fds sets[RX_FDS_SETS];
@@ -78,7 +92,7 @@ struct tx_chunk {
  * @sent:   bytes of the first chunk that are with the kernel already
  * @lent:   somebody has what link_pending() said, so the chunks stay even if the link dies
  * @spare:  an empty chunk, so that question and answer need no malloc
- * @large:  likewise one for long messages, while there are some: new memory for each would cost
+ * @large:  likewise some for long messages, while there are such: new memory for each would cost
  *          as much as copying it
  * @quiet:  ordinary chunks since one was large
  * @queued: bytes in all chunks; those of a chunk count until it is sent whole
@@ -87,6 +101,7 @@ struct link_tx {
 	struct tx_chunk *head, *tail;
 	struct tx_chunk *spare;
 	struct tx_chunk *large;
+	unsigned int n_large;
 	unsigned int quiet;
 	size_t sent;
 	bool lent;
@@ -105,11 +120,17 @@ enum call_state {
 	CALL_LATE,
 };
 
+/**
+ * struct call
+ * @head, @data: as link_into() says; data is NULL if it was not called
+ */
 struct call {
 	enum call_state state;
 	uint16_t command;
 	size_t reply_max;
 	size_t reply_fds_max;
+	size_t head;
+	uint8_t *data;
 	uint64_t deadline_us;
 	link_completion *done;
 	void *opaque;
@@ -231,6 +252,27 @@ void rx_free(struct link *link);
 int tx_message(struct link *link, enum tx_kind kind, struct wire_header *header,
 	       const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds);
 
+/**
+ * tx_bulk() - likewise, but queue the copy that was made, or only fill in the header
+ *
+ * Return: 0, -EMSGSIZE
+ */
+int tx_bulk(struct link *link, enum tx_kind kind, struct wire_header *header,
+	    struct link_bulk *bulk);
+
+/** tx_chunk_new(), tx_chunk_free() - room for so many bytes. NULL: -ENOMEM */
+struct tx_chunk *tx_chunk_new(size_t cap);
+void tx_chunk_free(struct tx_chunk *chunk);
+
+/** tx_take() - an empty one that was kept, or NULL */
+struct tx_chunk *tx_take(struct link_tx *tx, size_t size);
+
+/** tx_push() - to the end of the queue, all of it of one kind */
+void tx_push(struct link_tx *tx, struct tx_chunk *chunk);
+
+/** tx_keep() - for the next of its size, or free it */
+void tx_keep(struct link_tx *tx, struct tx_chunk *chunk);
+
 /** tx_drop() - nothing more will be sent. What is lent stays until it comes back */
 void tx_drop(struct link *link);
 void tx_free(struct link *link);
@@ -257,6 +299,20 @@ enum call_verdict call_judge(struct link *link, const struct wire_header *header
 /** call_deliver() - complete a call with its reply, and free its id */
 void call_deliver(struct link *link, uint16_t id, const void *payload, size_t len,
 		  struct link_fds *fds);
+
+/** call_pours() - did link_into() say where the data of this reply goes? */
+bool call_pours(const struct link *link, uint16_t id);
+
+/**
+ * call_pour() - a part of the payload of a reply came
+ * @at:  its position in the payload
+ * @head: LINK_HEAD_MAX bytes, which get what is not data
+ */
+void call_pour(struct link *link, uint16_t id, size_t at, const uint8_t *bytes, size_t n,
+	       uint8_t *head);
+
+/** call_poured() - all of it did; as call_deliver(), but the call may be over already */
+void call_poured(struct link *link, uint16_t id, const void *head, size_t len);
 
 /** call_dropped() - the reply to this id came and is gone; a waiting call fails with error */
 void call_dropped(struct link *link, uint16_t id, int error);

@@ -9,7 +9,8 @@
  *
  * States, all derived from the buffer (nothing to keep in step):
  *
- *   skip > 0                        a body nobody wants is on its way
+ *   skip > 0                        a body nobody wants is on its way; or
+ *   pouring                         a reply's, whose data is copied in parts to where it goes
  *   under 16 bytes                  the next header is on its way; with 0, EOF is a clean close
  *   a request's header, no room     blocked: rx_blocked(), nothing is received until
  *                                   link_reply_*() or link_sent() makes room
@@ -34,7 +35,8 @@
 
 #define RX_FIRST       (8u << 10)  /* an idle connection's buffer */
 #define RX_BUSY	       (64u << 10) /* one whose messages pile up */
-#define RX_QUIET_READS 256u	   /* after so many that needed no more, the buffer shrinks again */
+#define RX_POUR	       (128u << 10) /* one whose data is copied on while the processor has it at hand */
+#define RX_QUIET_READS 256u /* after so many that needed no more, the buffer shrinks again */
 
 static size_t rx_have(const struct link_rx *rx)
 {
@@ -180,14 +182,48 @@ static void rx_take_fds(struct link_rx *rx, struct link_fds *ret)
 		rx->sets[0] = rx->sets[1];
 }
 
+/* Other memory for what is unhandled; the old is the caller's. Return: 0, -ENOMEM */
+static int rx_replace(struct link_rx *rx, size_t cap)
+{
+	uint8_t *buf;
+
+	if (rx->spare != NULL && cap <= rx->spare_cap) {
+		buf = rx->spare;
+		cap = rx->spare_cap;
+		rx->spare = NULL;
+	} else {
+		buf = malloc(cap);
+	}
+	if (buf == NULL)
+		return -ENOMEM;
+	if (rx_have(rx) > 0)
+		memcpy(buf, rx->buf + rx->start, rx_have(rx));
+	rx->buf = buf;
+	rx->cap = cap;
+	rx->end -= rx->start;
+	rx->start = 0;
+	return 0;
+}
+
 /* Messages. */
 
-static void rx_skip(struct link_rx *rx)
+/* A part of a body. Return: was it the last? */
+static bool rx_skip(struct link *link)
 {
+	struct link_rx *rx = &link->rx;
 	size_t n = rx->skip < rx_have(rx) ? rx->skip : rx_have(rx);
 
+	if (rx->pouring)
+		call_pour(link, rx->id, rx->len - rx->skip, rx->buf + rx->start, n, rx->head);
 	rx_consume(rx, n);
 	rx->skip -= n;
+	if (rx->skip > 0)
+		return false;
+	if (rx->pouring) {
+		rx->pouring = false;
+		call_poured(link, rx->id, rx->head, rx->len);
+	}
+	return true;
 }
 
 /* A wrong header leaves no way to find the next one. */
@@ -246,6 +282,35 @@ static void rx_request(struct link *link, const struct wire_header *header)
 		link_close_fds(&fds);
 }
 
+void *link_keep_request(struct link *link, size_t *ret_cap)
+{
+	struct link_rx *rx = &link->rx;
+	uint8_t *kept = rx->buf;
+
+	if (rx->body_len <= RX_BUSY || rx->body_len < rx->cap / 2)
+		return NULL;
+	*ret_cap = rx->cap;
+	if (rx_have(rx) == 0) {
+		rx->buf = NULL;
+		rx->cap = rx->start = rx->end = 0;
+		return kept;
+	}
+	/* What came behind it stays, in other memory. */
+	return rx_replace(rx, rx_have(rx) > RX_BUSY ? rx_have(rx) : RX_BUSY) == 0 ? kept : NULL;
+}
+
+void link_recycle(struct link *link, void *memory, size_t cap)
+{
+	struct link_rx *rx = &link->rx;
+
+	if (rx->spare != NULL || cap > LINK_KEEP_MAX || link->error != 0) {
+		free(memory);
+		return;
+	}
+	rx->spare = memory;
+	rx->spare_cap = cap;
+}
+
 const void *link_request_bytes(const struct link *link, size_t *ret_len)
 {
 	*ret_len = link->rx.body_len;
@@ -273,6 +338,14 @@ static bool rx_reply(struct link *link, const struct wire_header *header)
 	case CALL_DELIVER:
 		break;
 	}
+	if (len > 0 && call_pours(link, header->id)) {
+		rx_consume(rx, HEADER_SIZE);
+		rx->skip = len;
+		rx->pouring = true;
+		rx->id = header->id;
+		rx->len = len;
+		return true;
+	}
 	if (rx_have(rx) < header->size)
 		return false;
 	rx_take_fds(rx, &fds);
@@ -289,8 +362,8 @@ static bool rx_step(struct link *link)
 	struct link_rx *rx = &link->rx;
 	struct wire_header header;
 
-	if (rx->skip > 0)
-		rx_skip(rx);
+	if (rx->skip > 0 || rx->pouring)
+		return rx_skip(link);
 	if (!rx_header_at(rx, rx->pos, &header) || !rx_check_header(link, &header))
 		return false;
 	if (rx_blocked(link) || rx_unsettled(rx))
@@ -318,6 +391,7 @@ void rx_handle(struct link *link)
 void rx_free(struct link *link)
 {
 	free(link->rx.buf);
+	free(link->rx.spare);
 }
 
 /* From the start on, how many bytes must fit for the next message to make progress? */
@@ -327,6 +401,8 @@ static size_t rx_need(const struct link_rx *rx)
 
 	if (rx_unsettled(rx))
 		return (size_t)(rx->sets[0].partial - rx->pos) + HEADER_SIZE;
+	if (rx->pouring)
+		return rx->skip < RX_POUR ? rx->skip : RX_POUR;
 	if (rx->skip == 0 && rx_header_at(rx, rx->pos, &header))
 		return header.size;
 	return HEADER_SIZE;
@@ -334,18 +410,12 @@ static size_t rx_need(const struct link_rx *rx)
 
 static int rx_resize(struct link_rx *rx, size_t cap)
 {
-	uint8_t *buf = malloc(cap);
+	uint8_t *old = rx->buf;
+	int r = rx_replace(rx, cap);
 
-	if (buf == NULL)
-		return -ENOMEM;
-	if (rx_have(rx) > 0)
-		memcpy(buf, rx->buf + rx->start, rx_have(rx));
-	free(rx->buf);
-	rx->buf = buf;
-	rx->cap = cap;
-	rx->end -= rx->start;
-	rx->start = 0;
-	return 0;
+	if (r == 0)
+		free(old);
+	return r;
 }
 
 /* An empty buffer starts over, and is given back if it was larger than needed for long. */
@@ -353,7 +423,11 @@ static void rx_rewind(struct link_rx *rx)
 {
 	rx->start = 0;
 	rx->end = 0;
-	if (rx->cap > RX_FIRST && rx->quiet >= RX_QUIET_READS) {
+	if (rx->quiet < RX_QUIET_READS)
+		return;
+	free(rx->spare);
+	rx->spare = NULL;
+	if (rx->cap > RX_FIRST) {
 		free(rx->buf);
 		rx->buf = NULL;
 		rx->cap = 0;
@@ -393,6 +467,8 @@ void *link_space(struct link *link, size_t *ret_len)
 		return NULL;
 	}
 	*ret_len = rx->cap - rx->end;
+	if (rx->pouring && *ret_len > RX_POUR)
+		*ret_len = RX_POUR;
 	return rx->buf + rx->end;
 }
 

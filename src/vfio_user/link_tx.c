@@ -25,9 +25,9 @@
 /* Of small messages. Linux takes so much as a whole or not at all; more it may cut anywhere. */
 #define CHUNK_SIZE   ((1u << 15) - sizeof(struct tx_chunk))
 
-/* The longest that is kept: 1 MiB of data and its head. And for how many chunks after it. */
-#define LARGE_SIZE   ((1u << 20) + 4096u)
+/* The longest that is kept, and for how many chunks after it. */
 #define QUIET_CHUNKS 64u
+#define LARGE_CHUNKS 4u
 
 static void chunk_close_fds(struct tx_chunk *chunk)
 {
@@ -40,13 +40,13 @@ static void chunk_close_fds(struct tx_chunk *chunk)
 	chunk->n_fds = 0;
 }
 
-static void chunk_free(struct tx_chunk *chunk)
+void tx_chunk_free(struct tx_chunk *chunk)
 {
 	chunk_close_fds(chunk);
 	free(chunk);
 }
 
-static struct tx_chunk *chunk_new(size_t cap)
+struct tx_chunk *tx_chunk_new(size_t cap)
 {
 	struct tx_chunk *chunk = malloc(sizeof(*chunk) + cap);
 
@@ -91,7 +91,7 @@ static void chunk_append(struct tx_chunk *chunk, const struct wire_header *heade
 	chunk->len += header->size;
 }
 
-static void tx_push(struct link_tx *tx, struct tx_chunk *chunk)
+void tx_push(struct link_tx *tx, struct tx_chunk *chunk)
 {
 	chunk->next = NULL;
 	if (tx->tail != NULL)
@@ -101,21 +101,31 @@ static void tx_push(struct link_tx *tx, struct tx_chunk *chunk)
 	tx->tail = chunk;
 }
 
+struct tx_chunk *tx_take(struct link_tx *tx, size_t size)
+{
+	struct tx_chunk *chunk = size > CHUNK_SIZE ? tx->large : tx->spare;
+
+	if (chunk == NULL || chunk->cap < size)
+		return NULL;
+	if (size > CHUNK_SIZE) {
+		tx->large = chunk->next;
+		tx->n_large--;
+	} else {
+		tx->spare = NULL;
+	}
+	return chunk;
+}
+
 /* The chunk that a message without fds goes into, in the queue already. */
 static struct tx_chunk *tx_room(struct link_tx *tx, size_t size)
 {
 	struct tx_chunk *chunk = tx->tail;
-	struct tx_chunk **kept;
 
 	if (chunk != NULL && chunk->cap == CHUNK_SIZE && chunk->cap - chunk->len >= size)
 		return chunk;
-	kept = size > CHUNK_SIZE ? &tx->large : &tx->spare;
-	if (*kept != NULL && size <= (*kept)->cap) {
-		chunk = *kept;
-		*kept = NULL;
-	} else {
-		chunk = chunk_new(size > CHUNK_SIZE ? size : CHUNK_SIZE);
-	}
+	chunk = tx_take(tx, size);
+	if (chunk == NULL)
+		chunk = tx_chunk_new(size > CHUNK_SIZE ? size : CHUNK_SIZE);
 	if (chunk != NULL)
 		tx_push(tx, chunk);
 	return chunk;
@@ -125,14 +135,14 @@ static struct tx_chunk *tx_room(struct link_tx *tx, size_t size)
 static int tx_room_fds(struct link_tx *tx, size_t size, const int *fds, size_t n_fds,
 		       struct tx_chunk **ret)
 {
-	struct tx_chunk *chunk = chunk_new(size);
+	struct tx_chunk *chunk = tx_chunk_new(size);
 	int r;
 
 	if (chunk == NULL)
 		return -ENOMEM;
 	r = chunk_dup_fds(chunk, fds, n_fds);
 	if (r < 0) {
-		chunk_free(chunk);
+		tx_chunk_free(chunk);
 		return r;
 	}
 	tx_push(tx, chunk);
@@ -195,27 +205,38 @@ bool link_pending(struct link *link, struct iovec *iov, const int **ret_fds, siz
 	return true;
 }
 
-/* Put an empty chunk where one of its kind is kept, if there is none. */
-static void tx_keep(struct link_tx *tx, struct tx_chunk *chunk)
+void tx_keep(struct link_tx *tx, struct tx_chunk *chunk)
 {
-	struct tx_chunk **kept = chunk->cap > CHUNK_SIZE ? &tx->large : &tx->spare;
-
-	if (*kept != NULL || chunk->cap < CHUNK_SIZE || chunk->cap > LARGE_SIZE) {
-		chunk_free(chunk);
+	if (chunk->cap > CHUNK_SIZE && chunk->cap <= LINK_KEEP_MAX && tx->n_large < LARGE_CHUNKS) {
+		chunk->next = tx->large;
+		tx->large = chunk;
+		tx->n_large++;
+	} else if (chunk->cap == CHUNK_SIZE && tx->spare == NULL) {
+		tx->spare = chunk;
+	} else {
+		tx_chunk_free(chunk);
 		return;
 	}
 	chunk->len = 0;
 	memset(chunk->bytes_of, 0, sizeof(chunk->bytes_of));
-	*kept = chunk;
+}
+
+static void tx_free_large(struct link_tx *tx)
+{
+	while (tx->large != NULL) {
+		struct tx_chunk *chunk = tx->large;
+
+		tx->large = chunk->next;
+		free(chunk);
+	}
+	tx->n_large = 0;
 }
 
 static void tx_age(struct link_tx *tx, const struct tx_chunk *chunk)
 {
 	tx->quiet = chunk->cap > CHUNK_SIZE ? 0 : tx->quiet + 1;
-	if (tx->large == NULL || tx->quiet < QUIET_CHUNKS)
-		return;
-	free(tx->large);
-	tx->large = NULL;
+	if (tx->large != NULL && tx->quiet >= QUIET_CHUNKS)
+		tx_free_large(tx);
 }
 
 /* The first chunk is sent. */
@@ -274,9 +295,9 @@ void tx_free(struct link *link)
 		struct tx_chunk *chunk = tx->head;
 
 		tx->head = chunk->next;
-		chunk_free(chunk);
+		tx_chunk_free(chunk);
 	}
 	free(tx->spare);
-	free(tx->large);
+	tx_free_large(tx);
 	*tx = (struct link_tx) { 0 };
 }

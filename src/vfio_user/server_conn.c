@@ -30,6 +30,12 @@
 /* The client and those that wait for an answer to their VERSION. */
 #define MAX_CONNS	  16u
 
+/*
+ * Bytes of our own requests that wait to be sent. With more a DMA write waits where its data is,
+ * instead of being copied.
+ */
+#define MAX_REQUESTS	  (1u << 20)
+
 /* Dispatches that empty any socket buffer after its peer closed it. */
 #define LAST_WORDS_ROUNDS 1024
 
@@ -194,6 +200,7 @@ static int conn_open(struct rig_conn *conn, bool one_thread)
 		.peer = WIRE_FROM_CLIENT,
 		.accepts = { SERVER_MAX_DATA_XFER_SIZE, SERVER_MAX_MSG_FDS },
 		.max_outstanding = SERVER_MAX_OUTSTANDING,
+		.max_requests = MAX_REQUESTS,
 		.dispatch_only = true,
 		.plain_fd = one_thread,
 		.ops = one_thread ? &conn_front_ops_one_thread : &conn_front_ops,
@@ -351,8 +358,8 @@ int rig_conn_dispatch(struct rig_conn *conn, short revents)
 		return conn_result(conn);
 	conn->dispatching = true;
 	server_inbox_run(server->inbox, server);
-	server_dma_go_on(server);
 	(void)front_dispatch(conn->front);
+	server_dma_go_on(server); /* now that there may be room */
 	if (conn->state == CONN_CLOSING)
 		conn_kill(conn, -EPROTO, "the handshake failed");
 	if (conn->state == CONN_CLIENT)

@@ -31,7 +31,7 @@ struct dma_transfer {
 	unsigned int n_flying;
 	bool stalled;
 	struct dma_message window[DMA_IO_WINDOW];
-	uint8_t bytes[]; /* what is written */
+	uint8_t bytes[]; /* what is written, if nobody is told of the end */
 };
 
 static bool is_over(const struct dma_transfer *t)
@@ -184,7 +184,9 @@ void server_dma_go_on(struct rig_server *server)
 
 static struct dma_transfer *transfer_new(const struct dma_io *io, struct rig_completion done)
 {
-	size_t own_bytes = io->command == WIRE_DMA_WRITE ? io->len : 0;
+	/* Who is not told of the end does not know until when they are needed. */
+	bool copies = io->command == WIRE_DMA_WRITE && !done.run;
+	size_t own_bytes = copies ? io->len : 0;
 	struct dma_transfer *t;
 
 	if (own_bytes > SIZE_MAX - sizeof(*t))

@@ -156,8 +156,6 @@ static int accept_reply(struct front_call *call, const struct link_reply *reply)
 	if (head.address != message->address || head.count > message->count ||
 	    data_len != (read ? head.count : 0))
 		return -EPROTO;
-	if (read)
-		memcpy(message->buf, (const uint8_t *)reply->payload + sizeof(head), data_len);
 	return head.count > 0 ? (int)head.count : -EIO;
 }
 static_assert(offsetof(struct dma_message, call) == 0, "accept_reply() goes back from the call");
@@ -171,7 +169,12 @@ int dma_message_start(struct dma_message *message,
 	struct wire_dma_io head = { message->address, message->count };
 	const struct iovec iov[] = { { &head, sizeof(head) }, { message->buf, message->count } };
 
-	message->call = (struct front_call) { .accept = accept_reply, .done = done };
+	message->call = (struct front_call) {
+		.accept = accept_reply,
+		.done = done,
+		.head = sizeof(head),
+		.data = read ? message->buf : NULL,
+	};
 	return front_start(io->conn->front, &message->call, io->command, iov, read ? 1 : 2, NULL, 0,
 			   sizeof(head) + (read ? message->count : 0), 0, io->deadline);
 }

@@ -394,12 +394,14 @@ static int start(struct read *read, struct end *end, uint64_t offset, rig_time d
 int read_start(struct read *read, struct end *end, uint64_t offset, rig_time deadline)
 {
 	read->call.done = NULL;
+	read->call.data = NULL;
 	return start(read, end, offset, deadline);
 }
 
 int read_start_async(struct read *read, struct end *end, uint64_t offset, rig_time deadline)
 {
 	read->call.done = read_done;
+	read->call.data = NULL;
 	return start(read, end, offset, deadline);
 }
 

@@ -191,7 +191,6 @@ static void s044_a_write_says_what_is_written(void **state)
 	char text[] = "hull";
 
 	assert_int_equal(rig_dma_write_async(f->server, GUEST, text, 4, SOON, to(&o)), 0);
-	memset(text, 0, sizeof(text)); /* was copied */
 	pump(&f->client);
 	receive_dma(f->client.fd, &asked);
 	assert_int_equal(asked.a.header.command, WIRE_DMA_WRITE);
@@ -200,6 +199,27 @@ static void s044_a_write_says_what_is_written(void **state)
 	answer(&f->client, &asked);
 	assert_int_equal(o.result, 0);
 	assert_int_equal(o.runs, 1);
+}
+
+static void a_write_without_a_completion_was_copied(void **state)
+{
+	struct fixture *f = *state;
+	const struct rig_completion nobody = { 0 };
+	struct asked asked;
+	struct dma_reply r;
+	char text[] = "hull";
+
+	assert_int_equal(rig_dma_write_async(f->server, GUEST, text, 4, SOON, nobody), 0);
+	memset(text, 0, sizeof(text));
+	pump(&f->client);
+	receive_dma(f->client.fd, &asked);
+	assert_memory_equal(asked.data, "hull", 4);
+	r = reply_to(&asked, 1);
+	send_reply(&f->client, f->client.fd, &r);
+	receive_dma(f->client.fd, &asked);
+	assert_int_equal(asked.io.count, 3);
+	assert_memory_equal(asked.data, "ull", 3);
+	answer(&f->client, &asked);
 }
 
 static void a_range_that_is_shared_in_part_is_done_in_both_ways(void **state)
@@ -663,6 +683,7 @@ int main(void)
 		test(a_completion_runs_in_dispatch_even_if_nothing_was_sent),
 		test(s044_s029_a_long_read_is_split_by_the_clients_limit),
 		test(s044_a_write_says_what_is_written),
+		test(a_write_without_a_completion_was_copied),
 		test(a_range_that_is_shared_in_part_is_done_in_both_ways),
 		test(s044_nothing_is_sent_outside_maps_or_against_their_flags),
 		test(s026_with_a_twin_socket_our_commands_go_only_there),
