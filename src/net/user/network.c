@@ -139,6 +139,19 @@ static void user_each_counter(const struct network *network,
 	gateway_each_counter(user->gateway, each, opaque);
 }
 
+/* Forwards */
+
+static int user_forward(struct network *network, const struct network_forward *forward,
+			char **ret_error)
+{
+	return uplink_forward_add(((struct user_network *)network)->uplink, forward, ret_error);
+}
+
+static void user_unforward(struct network *network, const struct network_forward *forward)
+{
+	uplink_forward_remove(((struct user_network *)network)->uplink, forward);
+}
+
 static void handle_closed(uv_handle_t *handle)
 {
 	struct user_network *user = handle->data;
@@ -162,6 +175,8 @@ static const struct network_ops user_ops = {
 	.name = "user",
 	.open = user_open,
 	.config = user_config,
+	.forward_add = user_forward,
+	.forward_remove = user_unforward,
 	.reserve = user_reserve,
 	.unreserve = user_unreserve,
 	.each_lease = user_each_lease,

@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "net/user/dns_rewrite.h"
+#include "net/user/forward.h"
 #include "net/user/packet.h"
 #include "net/user/slirp_poll.h"
 #include "net/user/uplink_filter.h"
@@ -84,6 +85,21 @@ static ssize_t send_packet(const void *packet, size_t packet_len, void *opaque)
 	if (!services || !services->to_guest || services->to_guest(uplink->opaque, &frame, &len))
 		uplink_send(uplink, frame, len);
 	return (ssize_t)packet_len;
+}
+
+/* Forwards */
+
+int uplink_forward_add(struct uplink *uplink, const struct network_forward *forward,
+		       char **ret_error)
+{
+	int r = user_forward_check(&uplink->addresses, forward, ret_error);
+
+	return r < 0 ? r : user_forward_add(uplink->slirp, uplink->poll, forward, ret_error);
+}
+
+void uplink_forward_remove(struct uplink *uplink, const struct network_forward *forward)
+{
+	user_forward_remove(uplink->slirp, uplink->poll, forward);
 }
 
 /* From the guests */

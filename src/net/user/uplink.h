@@ -43,6 +43,11 @@ int uplink_new(uv_loop_t *loop, const struct network_config *config, struct eth_
 /** uplink_send() - to the guests, by the switch, as if it came from the gateway */
 void uplink_send(struct uplink *uplink, const uint8_t *frame, size_t len);
 
+/** uplink_forward_add(), uplink_forward_remove() - as in struct network_ops */
+int uplink_forward_add(struct uplink *uplink, const struct network_forward *forward,
+		       char **ret_error);
+void uplink_forward_remove(struct uplink *uplink, const struct network_forward *forward);
+
 /**
  * uplink_free() - also closes its handles; the loop must run once more before it is closed itself.
  * NULL is fine
