@@ -28,7 +28,7 @@ def setUpModule():
 	global net, a, b
 	traffic.needs_guests()
 	tmp = unittest.enterModuleContext(harness.TemporaryDirectory())
-	expected = re.compile(f'{traffic.EXPECTED_LOG.pattern}|/a: a second client|/[cd]: .*guest memory')
+	expected = re.compile(f'{traffic.EXPECTED_LOG.pattern}|nic a: a second client|nic [cd]: .*guest memory')
 	net = unittest.enterModuleContext(
 		traffic.Network('shared', tmp, ['a', 'b', 'c', 'd'], expected_log=expected))
 	a, b = traffic.boot({'vfio_user': [net.paths['a']], 'reboots': True}, {'vfio_user': [net.paths['b']]})
@@ -44,7 +44,7 @@ class Vmm(unittest.TestCase):
 			with harness.Guest(vfio_user=[net.paths['a']], wait=False) as second:
 				self.assertNotEqual(second.wait(), 0)
 				self.assertIn('resource busy', second.stderr())
-			self.assertRegex(net.stderr(), r'/a: a second client: .* busy')
+			self.assertRegex(net.stderr(), r'nic a: a second client: .* busy')
 			stream.wait_more()
 			self.assertLessEqual(net.open_fds(), fds)
 			sent = stream.finish()
@@ -70,7 +70,7 @@ class PrivateMemory(unittest.TestCase):
 
 	def check_told(self, guest, nic):
 		guest.check('ip link set eth0 up > /dev/null 2>&1 &')
-		traffic.until_logged(net, f'/{nic}: .*guest memory.*share=on')
+		traffic.until_logged(net, f'nic {nic}: .*guest memory.*share=on')
 		self.assertTrue(traffic.pings(b, GATEWAY))
 
 	def test_operator_is_told_what_to_do_about_guest_memory_without_a_file(self):
