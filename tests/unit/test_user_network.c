@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <netinet/in.h>
@@ -350,6 +351,105 @@ static void an_address_beyond_the_range_is_not_offered(void **state)
 	assert_false(wait_for(f, &f->guests[1], 100));
 	*state = f;
 	teardown(state);
+}
+
+/* Leases and names, through the whole network */
+
+static bool count_lease(void *opaque, const struct network_lease *lease)
+{
+	unsigned int *n = opaque;
+
+	(*n)++;
+	return true;
+}
+
+static unsigned int count_leases(const struct fixture *f)
+{
+	unsigned int n = 0;
+
+	network_each_lease(f->network, count_lease, &n);
+	return n;
+}
+
+static void make_with_state(void **state, const char *dir)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct network_config config;
+
+	assert_non_null(f);
+	assert_int_equal(network_config_default(NETWORK_SHARED, &config), 0);
+	config.state_dir = dir;
+	start(f, &config);
+	*state = f;
+}
+
+static void a_restart_keeps_leases_and_the_picked_prefix(void **state)
+{
+	char dir[] = "/tmp/outrigger-state-XXXXXX", file[64];
+	struct in6_addr prefix;
+	struct fixture *f;
+	void *run;
+
+	assert_non_null(mkdtemp(dir));
+	make_with_state(&run, dir);
+	f = run;
+	assert_int_equal(count_leases(f), 0);
+	assert_true(get_lease(f, &f->guests[1]));
+	assert_address(f->guests[1].address, f->addresses.gateway, 1);
+	assert_int_equal(count_leases(f), 1);
+	prefix = network_config_of(f->network)->nat66_prefix;
+	teardown(&run);
+
+	make_with_state(&run, dir);
+	f = run;
+	assert_memory_equal(&network_config_of(f->network)->nat66_prefix, &prefix, 16);
+	assert_int_equal(count_leases(f), 1);
+	assert_true(get_lease(f, &f->guests[0]));
+	assert_true(get_lease(f, &f->guests[1]));
+	assert_address(f->guests[0].address, f->addresses.gateway, 2);
+	assert_address(f->guests[1].address, f->addresses.gateway, 1);
+	teardown(&run);
+	snprintf(file, sizeof(file), "%s/leases", dir);
+	assert_int_equal(unlink(file), 0);
+	snprintf(file, sizeof(file), "%s/leases.lock", dir);
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+static bool is_dns_answer(struct guest *guest, const uint8_t *frame, size_t len)
+{
+	return len > UDP_DATA + 12 && frame[ETH + 9] == IPPROTO_UDP && frame[ETH + 21] == 53 &&
+	       frame[ETH + 20] == 0 && (frame[UDP_DATA + 2] & 0x80);
+}
+
+static void the_gateway_knows_a_reserved_guest_by_name(void **state)
+{
+	static const uint8_t query[] = "\1\2\1\0\0\1\0\0\0\0\0\0\2db\0\0\1\0\1";
+	size_t n = sizeof(query) - 1;
+	struct network_reservation reservation = { .mac = { 2, 9, 9, 9, 9, 9 }, .name = "db" };
+	struct fixture *f = *state;
+	struct guest *guest = &f->guests[0];
+	uint8_t frame[UDP_DATA + sizeof(query)] = { 0 }, mac[FRAME_MAC];
+
+	assert_true(get_lease(f, guest));
+	reservation.address.s_addr = htonl(ntohl(f->addresses.gateway.s_addr) + 77);
+	assert_int_equal(network_reserve(f->network, &reservation, &(char *) { NULL }), 0);
+	assert_int_equal(count_leases(f), 2);
+	gateway_mac(f, mac);
+	put_ethernet(frame, mac, guest, ETH_P_IP);
+	put_ipv4(frame, UDP_DATA + n, guest->address, f->addresses.gateway, IPPROTO_UDP);
+	put16(frame + ETH + 20, 4000);
+	put16(frame + ETH + 22, 53);
+	put16(frame + ETH + 24, (unsigned int)(8 + n));
+	memcpy(frame + UDP_DATA, query, n);
+	want(guest, is_dns_answer);
+	send_frame(guest, frame, UDP_DATA + n);
+	assert_true(wait_for(f, guest, WAIT_MS));
+	assert_memory_equal(guest->last + UDP_DATA + n + 12, &reservation.address, 4);
+	assert_memory_equal(guest->last + ETH + 12, &f->addresses.gateway, 4);
+	assert_int_equal(network_unreserve(f->network, reservation.mac), 0);
+	assert_int_equal(network_unreserve(f->network, reservation.mac), -ENOENT);
+	assert_int_equal(count_leases(f), 1);
 }
 
 /* ARP and ICMP */
@@ -722,6 +822,8 @@ int main(void)
 		RULE(shared_announces_the_gateway_as_router_and_name_server, setup_shared),
 		RULE(host_mode_announces_a_name_server_and_no_router, setup_host),
 		cmocka_unit_test(an_address_beyond_the_range_is_not_offered),
+		cmocka_unit_test(a_restart_keeps_leases_and_the_picked_prefix),
+		RULE(the_gateway_knows_a_reserved_guest_by_name, setup_shared),
 		RULE(the_gateway_answers_arp_and_ping, setup_shared),
 		RULE(guests_reach_each_other, setup_shared),
 		RULE(isolated_guests_reach_the_gateway_and_not_each_other, setup_isolated),
