@@ -9,6 +9,7 @@
 #define NET_SERVICE_H
 
 #include "net/settings/settings.h"
+#include "net/sockets.h"
 
 struct net_service;
 
@@ -27,14 +28,9 @@ struct network *net_service_network(struct net_service *service);
 struct port_table *net_service_ports(struct net_service *service);
 struct forwards *net_service_forwards(struct net_service *service);
 
-/**
- * net_service_add_socket() - as at start
- * Return: 0, -EEXIST the name is taken, what port_socket_new() returns
- */
-int net_service_add_socket(struct net_service *service, const struct port_socket_config *config,
-			   char **ret_error);
+struct sockets *net_service_sockets(struct net_service *service);
 
-/** net_service_remove_socket() - by its name, guests on it are unplugged. Return: 0, -ENOENT */
-int net_service_remove_socket(struct net_service *service, const char *name);
+/** net_service_uptime_ms() - since it was made */
+uint64_t net_service_uptime_ms(const struct net_service *service);
 
 #endif

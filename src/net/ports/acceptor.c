@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * acceptor.c - takes in whoever connects to a port's stream socket
+ * acceptor.c - takes in whoever connects to a stream socket
  */
 #include "net/ports/acceptor.h"
 
@@ -96,6 +96,39 @@ static int init_handles(struct acceptor *acceptor, uv_loop_t *loop)
 	return 0;
 }
 
+static int acceptor_make(const char *what, const char *name, int (*accepted)(void *opaque, int fd),
+			 void *opaque, struct acceptor **ret)
+{
+	struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
+
+	if (!acceptor)
+		return -ENOMEM;
+	acceptor->listener.fd = -1;
+	acceptor->kind = what;
+	acceptor->accepted = accepted;
+	acceptor->opaque = opaque;
+	acceptor->name = strdup(name);
+	if (!acceptor->name) {
+		free(acceptor);
+		return -ENOMEM;
+	}
+	*ret = acceptor;
+	return 0;
+}
+
+/* The listener is the acceptor's, whatever happens. */
+static int listen_start(struct acceptor *acceptor, uv_loop_t *loop,
+			const struct sock_listener *listener)
+{
+	int r;
+
+	acceptor->listener = *listener;
+	r = init_handles(acceptor, loop);
+	if (r >= 0)
+		accept_start(acceptor);
+	return r;
+}
+
 static int start(struct acceptor *acceptor, uv_loop_t *loop,
 		 const struct port_socket_config *config, char **ret_error)
 {
@@ -105,18 +138,14 @@ static int start(struct acceptor *acceptor, uv_loop_t *loop,
 
 	if (r < 0)
 		return r;
-	if (bound.connected) {
+	if (bound.connected)
 		r = acceptor->accepted(acceptor->opaque, bound.listener.fd);
-	} else {
-		acceptor->listener = bound.listener;
-		r = init_handles(acceptor, loop);
-	}
+	else
+		r = listen_start(acceptor, loop, &bound.listener);
 	if (r < 0) {
 		port_bind_label(config, label, sizeof(label));
 		return explain(ret_error, r, "%s: %s", label, strerror(-r));
 	}
-	if (!bound.connected)
-		accept_start(acceptor);
 	return 0;
 }
 
@@ -124,18 +153,34 @@ int acceptor_new(uv_loop_t *loop, const struct port_socket_config *config,
 		 int (*accepted)(void *opaque, int fd), void *opaque, struct acceptor **ret,
 		 char **ret_error)
 {
-	struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
-	int r = -ENOMEM;
+	struct acceptor *acceptor;
+	int r = acceptor_make(port_socket_kind_name(config->kind), config->name, accepted, opaque,
+			      &acceptor);
 
-	if (!acceptor)
+	if (r < 0)
 		return explain(ret_error, r, "no memory for a socket");
-	acceptor->listener.fd = -1;
-	acceptor->kind = port_socket_kind_name(config->kind);
-	acceptor->accepted = accepted;
-	acceptor->opaque = opaque;
-	acceptor->name = strdup(config->name);
-	if (acceptor->name)
-		r = start(acceptor, loop, config, ret_error);
+	r = start(acceptor, loop, config, ret_error);
+	if (r < 0) {
+		acceptor_free(acceptor);
+		return r;
+	}
+	*ret = acceptor;
+	return 0;
+}
+
+int acceptor_new_bound(uv_loop_t *loop, const char *what, const char *name,
+		       const struct sock_listener *listener, int (*accepted)(void *opaque, int fd),
+		       void *opaque, struct acceptor **ret)
+{
+	struct sock_listener own = *listener;
+	struct acceptor *acceptor;
+	int r = acceptor_make(what, name, accepted, opaque, &acceptor);
+
+	if (r < 0) {
+		sock_listener_close(&own);
+		return r;
+	}
+	r = listen_start(acceptor, loop, &own);
 	if (r < 0) {
 		acceptor_free(acceptor);
 		return r;

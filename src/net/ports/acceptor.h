@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * acceptor.h - takes in whoever connects to a port's stream socket
+ * acceptor.h - takes in whoever connects to a stream socket, a port's or the control socket
  *
  * An inherited socket that is connected already is the one connection there will be.
  *
@@ -10,6 +10,7 @@
 #define NET_PORTS_ACCEPTOR_H
 
 #include "net/ports/port_socket.h"
+#include "sys/sock.h"
 
 struct acceptor;
 
@@ -23,6 +24,16 @@ struct acceptor;
 int acceptor_new(uv_loop_t *loop, const struct port_socket_config *config,
 		 int (*accepted)(void *opaque, int fd), void *opaque, struct acceptor **ret,
 		 char **ret_error);
+
+/**
+ * acceptor_new_bound() - the same with a socket that listens already
+ * @what, @name: for log lines; @what is a constant
+ * @listener:    the acceptor's from here on, also if this fails
+ * Return: 0, -errno
+ */
+int acceptor_new_bound(uv_loop_t *loop, const char *what, const char *name,
+		       const struct sock_listener *listener, int (*accepted)(void *opaque, int fd),
+		       void *opaque, struct acceptor **ret);
 
 /** acceptor_free() - accepts nobody any more, and removes the file. The loop must run once more */
 void acceptor_free(struct acceptor *acceptor); /* NULL is fine */

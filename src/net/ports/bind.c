@@ -45,7 +45,7 @@ static int say(const struct port_socket_config *config, char **ret_error, int er
 
 /* At a path */
 
-static const char *why_no_path(int error)
+const char *port_bind_why_no_path(int error)
 {
 	switch (error) {
 	case -EADDRINUSE:
@@ -96,7 +96,7 @@ static int bind_path(const struct port_socket_config *config, struct port_bound 
 	ret->connected = false;
 	r = dgram ? sock_bind_dgram(config->path, &access, &ret->listener)
 		  : sock_listen(config->path, &access, &ret->listener);
-	return r < 0 ? say(config, ret_error, r, why_no_path(r)) : 0;
+	return r < 0 ? say(config, ret_error, r, port_bind_why_no_path(r)) : 0;
 }
 
 /* By fd */

@@ -197,8 +197,16 @@ static int fill(struct dgram *d, uv_loop_t *loop, const struct port_socket_confi
 	return 0;
 }
 
+static void dgram_set_limits(struct port_socket *socket, const struct port_limits *limits)
+{
+	const struct dgram *d = (const struct dgram *)socket;
+
+	port_set_limits(port_of_channel(d->channel), limits);
+}
+
 static const struct port_socket_ops dgram_ops = {
 	.free = dgram_free,
+	.set_limits = dgram_set_limits,
 	.each_counter = dgram_each_counter,
 };
 

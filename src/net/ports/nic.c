@@ -396,9 +396,16 @@ static int fill(struct nic *nic, const struct port_socket_config *config, struct
 	return acceptor_new(nic->loop, config, on_accepted, nic, &nic->acceptor, ret_error);
 }
 
+static void nic_set_limits(struct port_socket *socket, const struct port_limits *limits)
+{
+	const struct nic *nic = (const struct nic *)socket;
+
+	port_set_limits(port_of_channel(nic->channel), limits);
+}
+
 static void nic_free(struct port_socket *socket);
 
-static const struct port_socket_ops nic_ops = { .free = nic_free };
+static const struct port_socket_ops nic_ops = { .free = nic_free, .set_limits = nic_set_limits };
 
 int nic_new(uv_loop_t *loop, const struct port_socket_config *config, struct port_table *table,
 	    struct port_socket **ret, char **ret_error)

@@ -149,6 +149,18 @@ static void stream_each_counter(const struct port_socket *socket,
 	each(opaque, "bad_lengths", stream->bad_lengths);
 }
 
+static void stream_set_limits(struct port_socket *socket, const struct port_limits *limits)
+{
+	struct stream *stream = (struct stream *)socket;
+
+	stream->port.limits = *limits;
+	for (struct stream_entry *entry = stream->entries; entry; entry = entry->next) {
+		const char *name = stream_guest_port_name(entry->guest);
+
+		port_set_limits(port_find(stream->table, name), limits);
+	}
+}
+
 static void stream_free(struct port_socket *socket)
 {
 	struct stream *stream = (struct stream *)socket;
@@ -166,6 +178,7 @@ static void stream_free(struct port_socket *socket)
 
 static const struct port_socket_ops stream_ops = {
 	.free = stream_free,
+	.set_limits = stream_set_limits,
 	.each_counter = stream_each_counter,
 };
 

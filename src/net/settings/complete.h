@@ -16,4 +16,8 @@ int complete_sockets(struct net_settings *settings, char **ret_error);
 /** complete_forwards() - no two alike; what the mode permits */
 int complete_forwards(struct net_settings *settings, char **ret_error);
 
+/** complete_forward() - what the mode permits, of one */
+int complete_forward(const struct network_config *network, const struct forward_config *forward,
+		     char **ret_error);
+
 #endif

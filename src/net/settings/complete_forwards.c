@@ -34,15 +34,15 @@ static bool is_local(const struct sockaddr_storage *host)
 }
 
 /* vmnet's table: nobody outside reaches a host network's guests; the host itself does. */
-static int check_mode(const struct net_settings *settings, const struct forward_config *forward,
-		      char **ret_error)
+int complete_forward(const struct network_config *network, const struct forward_config *forward,
+		     char **ret_error)
 {
-	if (settings->network.mode == NETWORK_BRIDGED)
+	if (network->mode == NETWORK_BRIDGED)
 		return explain(ret_error, -EINVAL,
 			       "--forward %s: guests of a bridged network are reached without; "
 			       "leave it out",
 			       text_of(forward).s);
-	if (settings->network.mode == NETWORK_HOST && !is_local(&forward->host))
+	if (network->mode == NETWORK_HOST && !is_local(&forward->host))
 		return explain(ret_error, -EINVAL,
 			       "--forward %s: a host network is closed to the outside; listen at "
 			       "127.0.0.1, [::1] or a socket's path, or serve a shared network",
@@ -54,7 +54,7 @@ int complete_forwards(struct net_settings *settings, char **ret_error)
 {
 	for (size_t i = 0; i < settings->n_forwards; i++) {
 		const struct forward_config *forward = &settings->forwards[i];
-		int r = check_mode(settings, forward, ret_error);
+		int r = complete_forward(&settings->network, forward, ret_error);
 
 		if (r < 0)
 			return r;

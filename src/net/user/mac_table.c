@@ -232,6 +232,34 @@ struct mac_holder *mac_table_find(struct mac_table *table, const uint8_t mac[FRA
 	return entry ? entry->holder : NULL;
 }
 
+/* Newest first. Return: go on? */
+static bool holder_each(const struct mac_table *table, struct mac_holder *holder, uint64_t now_ms,
+			bool (*each)(void *opaque, const uint8_t mac[FRAME_MAC],
+				     struct mac_holder *holder, uint64_t age_ms),
+			void *opaque)
+{
+	for (const struct mac_entry *entry = holder->newest; entry; entry = entry->older) {
+		uint64_t age_ms = now_ms - entry->seen_ms;
+		uint8_t mac[FRAME_MAC];
+
+		memcpy(mac, &entry->mac, FRAME_MAC);
+		if (age_ms <= table->age_ms && !each(opaque, mac, holder, age_ms))
+			return false;
+	}
+	return true;
+}
+
+void mac_table_each(const struct mac_table *table, uint64_t now_ms,
+		    bool (*each)(void *opaque, const uint8_t mac[FRAME_MAC],
+				 struct mac_holder *holder, uint64_t age_ms),
+		    void *opaque)
+{
+	struct mac_holder *holder = table->holders;
+
+	while (holder && holder_each(table, holder, now_ms, each, opaque))
+		holder = holder->next;
+}
+
 void mac_table_forget(struct mac_table *table, struct mac_holder *holder)
 {
 	while (holder->oldest)

@@ -49,6 +49,16 @@ bool mac_table_learn(struct mac_table *table, const uint8_t mac[FRAME_MAC],
 struct mac_holder *mac_table_find(struct mac_table *table, const uint8_t mac[FRAME_MAC],
 				  uint64_t now_ms);
 
+/**
+ * mac_table_each() - those that are not too old, until the callback says false
+ *
+ * The table must not be changed meanwhile.
+ */
+void mac_table_each(const struct mac_table *table, uint64_t now_ms,
+		    bool (*each)(void *opaque, const uint8_t mac[FRAME_MAC],
+				 struct mac_holder *holder, uint64_t age_ms),
+		    void *opaque);
+
 /** mac_table_forget() - everything of this holder, which may go away then */
 void mac_table_forget(struct mac_table *table, struct mac_holder *holder);
 

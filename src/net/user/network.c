@@ -152,6 +152,13 @@ static void user_unforward(struct network *network, const struct network_forward
 	uplink_forward_remove(((struct user_network *)network)->uplink, forward);
 }
 
+static void user_each_address(const struct network *network,
+			      bool (*each)(void *opaque, const struct network_address *address),
+			      void *opaque)
+{
+	switch_each_address(((const struct user_network *)network)->eth_switch, each, opaque);
+}
+
 static void handle_closed(uv_handle_t *handle)
 {
 	struct user_network *user = handle->data;
@@ -181,6 +188,7 @@ static const struct network_ops user_ops = {
 	.unreserve = user_unreserve,
 	.each_lease = user_each_lease,
 	.each_counter = user_each_counter,
+	.each_address = user_each_address,
 	.free = user_free,
 };
 

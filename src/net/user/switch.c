@@ -389,6 +389,32 @@ uint64_t switch_port_of(const struct eth_switch *eth_switch, const uint8_t mac[F
 	return holder ? port_of_addresses(holder)->number : 0;
 }
 
+struct each_address {
+	bool (*each)(void *opaque, const struct network_address *address);
+	void *opaque;
+};
+
+static bool tell_address(void *opaque, const uint8_t mac[FRAME_MAC], struct mac_holder *holder,
+			 uint64_t age_ms)
+{
+	const struct each_address *to = opaque;
+	const struct switch_port *port = port_of_addresses(holder);
+	struct network_address address = { .channel = port->uplink ? NULL : &port->channel,
+					   .age_ms = age_ms };
+
+	memcpy(address.mac, mac, FRAME_MAC);
+	return to->each(to->opaque, &address);
+}
+
+void switch_each_address(const struct eth_switch *eth_switch,
+			 bool (*each)(void *opaque, const struct network_address *address),
+			 void *opaque)
+{
+	struct each_address to = { each, opaque };
+
+	mac_table_each(eth_switch->table, eth_switch->now_ms, tell_address, &to);
+}
+
 void switch_tick(struct eth_switch *eth_switch, uint64_t now_ms)
 {
 	eth_switch->now_ms = now_ms;

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "net/channel.h"
+#include "net/network.h"
 
 #define SWITCH_ADDRESSES   4096u      /* table size; the port with most of them makes room */
 #define SWITCH_AGE_MS	   300000u    /* of an address that was not heard of (IEEE 802.1D) */
@@ -62,6 +62,15 @@ bool switch_dispatch(struct eth_switch *eth_switch);
  * Return: a number of that port's own, never used again; 0: not known
  */
 uint64_t switch_port_of(const struct eth_switch *eth_switch, const uint8_t mac[FRAME_MAC]);
+
+/**
+ * switch_each_address() - the table, until the callback says false
+ *
+ * The switch must not be changed meanwhile.
+ */
+void switch_each_address(const struct eth_switch *eth_switch,
+			 bool (*each)(void *opaque, const struct network_address *address),
+			 void *opaque);
 
 /** switch_tick() - it is now; addresses age by it */
 void switch_tick(struct eth_switch *eth_switch, uint64_t now_ms);
