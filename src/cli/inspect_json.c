@@ -9,7 +9,7 @@
 #include <json-c/json.h>
 
 #include "cli/inspect_json.h"
-#include "cli/json_build.h"
+#include "sys/json_build.h"
 #include <outrigger/vfio_user.h>
 
 static struct json_object *stated(const struct version_caps *caps)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cli/inspect_json.h"
-#include "cli/json_build.h"
+#include "sys/json_build.h"
 #include "vfio_user/migration.h"
 
 static void put_data(struct json_object *o, const struct inspect_action *action)

@@ -20,6 +20,8 @@
 
 #include "cli/cli.h"
 #include "cli/net_options.h"
+#include "config.h"
+#include "net/control/control.h"
 #include "net/service.h"
 #include "sys/activation.h"
 #include "sys/log.h"
@@ -33,6 +35,8 @@ struct net_command {
 	uv_loop_t loop;
 	uv_signal_t signals[N_END_SIGNALS];
 	struct net_service *service;
+	struct control_host host;
+	struct control *control;
 };
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -69,6 +73,16 @@ static void signals_end(struct net_command *command)
 	}
 }
 
+static int control_start(struct net_command *command, char **ret_error)
+{
+	if (!command->settings->control_path)
+		return 0;
+	command->host =
+		(struct control_host) { .service = command->service, .version = OUTRIGGER_VERSION };
+	return control_new(&command->loop, command->settings, &command->host, &command->control,
+			   ret_error);
+}
+
 static int service_start(struct net_command *command)
 {
 	char *error = NULL;
@@ -76,6 +90,8 @@ static int service_start(struct net_command *command)
 
 	if (r >= 0)
 		r = net_service_new(&command->loop, command->settings, &command->service, &error);
+	if (r >= 0)
+		r = control_start(command, &error);
 	if (r < 0)
 		log_error("%s", error ? error : strerror(-r));
 	free(error);
@@ -150,6 +166,7 @@ static int run(const struct net_settings *settings)
 		return EXIT_FAILURE;
 	}
 	r = serve(&command);
+	control_free(command.control);
 	net_service_free(command.service);
 	signals_end(&command);
 	uv_run(&command.loop, UV_RUN_DEFAULT);

@@ -2,7 +2,7 @@
 /*
  * json_build.c - put a JSON document together
  */
-#include "cli/json_build.h"
+#include "sys/json_build.h"
 
 static bool out_of_memory;
 
@@ -39,5 +39,8 @@ void json_put_text(struct json_object *parent, const char *key, const char *text
 
 bool json_incomplete(void)
 {
-	return out_of_memory;
+	bool incomplete = out_of_memory;
+
+	out_of_memory = false;
+	return incomplete;
 }

@@ -4,10 +4,10 @@
  *
  * json-c tells of missing memory at each step. A whole document or none is wanted, so a failed
  * step is remembered in one place and asked for once, at the end. Any argument may be NULL, which is
- * a step that failed before. One document per process.
+ * a step that failed before. One document at a time, one thread.
  */
-#ifndef CLI_JSON_BUILD_H
-#define CLI_JSON_BUILD_H
+#ifndef SYS_JSON_BUILD_H
+#define SYS_JSON_BUILD_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,7 +22,7 @@ void json_put_number(struct json_object *parent, const char *key, uint64_t numbe
 void json_put_bool(struct json_object *parent, const char *key, bool value);
 void json_put_text(struct json_object *parent, const char *key, const char *text);
 
-/** json_incomplete() - did a step fail? */
+/** json_incomplete() - did a step fail since this was last asked? */
 bool json_incomplete(void);
 
 #endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * control.h - the control socket: requests and answers in JSON, a line each (docs/control.md)
+ *
+ * Who may connect may do everything: the rights of the socket's file decide. One thread: the loop's.
+ */
+#ifndef NET_CONTROL_CONTROL_H
+#define NET_CONTROL_CONTROL_H
+
+#include "net/service.h"
+
+#define CONTROL_PROTOCOL    1
+#define CONTROL_CLIENTS_MAX 16u
+
+struct control;
+struct control_client;
+
+/**
+ * struct control_host - what is controlled; outlives the control socket
+ * @version: of the program
+ */
+struct control_host {
+	struct net_service *service;
+	const char *version;
+};
+
+/**
+ * control_new() - listen
+ * @settings: control_path is not NULL
+ * @ret_error: a sentence; the caller frees
+ * Return: 0, -errno
+ */
+int control_new(uv_loop_t *loop, const struct net_settings *settings,
+		const struct control_host *host, struct control **ret, char **ret_error);
+
+/** control_free() - disconnects all. The loop must run once more before it is closed. NULL is fine */
+void control_free(struct control *control);
+
+#endif

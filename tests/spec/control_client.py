@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A client of the control socket, from docs/control.md alone."""
+import array
+import json
+import socket
+
+import vfio_user_client as vu
+
+
+class ControlError(Exception):
+    def __init__(self, error):
+        super().__init__(f"{error['code']}: {error['message']}")
+        self.code = error["code"]
+        self.message = error["message"]
+
+
+class Control:
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(vu.DEADLINE)
+        self.socket.connect(path)
+        self.bytes = b""
+        self.greeting = self.read()
+
+    def close(self):
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def read_line(self):
+        """A line without its newline; None at the end."""
+        while b"\n" not in self.bytes:
+            part = self.socket.recv(65536)
+            if not part:
+                return None
+            self.bytes += part
+        line, _, self.bytes = self.bytes.partition(b"\n")
+        return line
+
+    def read(self):
+        line = self.read_line()
+        return None if line is None else json.loads(line)
+
+    def send(self, text, fds=()):
+        data = text if isinstance(text, bytes) else text.encode()
+        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        sent = self.socket.sendmsg([data], ancillary)
+        self.socket.sendall(data[sent:])
+
+    def ask(self, text, fds=()):
+        """A line as it is. The answer."""
+        self.send(text if isinstance(text, bytes) else text + "\n", fds)
+        return self.read()
+
+    def call(self, method, fds=(), **params):
+        """The result. Parameters have _ for -."""
+        request = {"id": 7, "method": method}
+        if params:
+            request["params"] = {name.replace("_", "-"): value for name, value in params.items()}
+        answer = self.ask(json.dumps(request), fds)
+        if answer["id"] != 7:
+            raise AssertionError(answer)
+        if "error" in answer:
+            raise ControlError(answer["error"])
+        return answer["result"]
+
+    def port(self, name):
+        found = [port for port in self.call("ports")["ports"] if port["name"] == name]
+        return found[0] if found else None
