@@ -10,6 +10,7 @@
 
 #define CLI_EXIT_USAGE 2
 
+int cmd_ctl(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_net(int argc, char **argv);
 

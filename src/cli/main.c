@@ -19,6 +19,7 @@ struct command {
 
 static const struct command commands[] = {
 	{ "net", "serve a network and the network cards that are plugged into it", cmd_net },
+	{ "ctl", "look at a running network, change it", cmd_ctl },
 	{ "inspect", "show what a vfio-user device is, or act on it", cmd_inspect },
 };
 

@@ -39,6 +39,7 @@ class ManPages(unittest.TestCase):
 	def test_mandoc_has_no_warnings(self):
 		paths = [f'{MAN3}/{page}' for page in PAGES if not api.read(f'{MAN3}/{page}').startswith('.so ')]
 		done = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', *paths,
-				       f'{api.ROOT}/docs/outrigger.1', f'{api.ROOT}/docs/outrigger.conf.5'],
+				       f'{api.ROOT}/docs/outrigger.1', f'{api.ROOT}/docs/outrigger-ctl.1',
+				       f'{api.ROOT}/docs/outrigger.conf.5'],
 				      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 		self.assertEqual((done.returncode, done.stdout), (0, ''))
