@@ -31,7 +31,8 @@ struct channel_stats {
 	uint64_t sent_frames, sent_bytes; /* what the port offered and was taken */
 	uint64_t sent_dropped;		  /* of these: no valid frame, nowhere to go */
 	uint64_t received_frames, received_bytes;
-	uint64_t received_dropped; /* the port did not take them in time */
+	uint64_t
+		received_dropped; /* the port did not take them in time, or before its link went down */
 };
 
 /** struct channel_events - what a network tells a port; a member may be NULL */

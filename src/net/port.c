@@ -88,7 +88,11 @@ static size_t port_send(struct channel *channel, const struct frame *frames, siz
 	}
 	if (!port->has_mac && n > 0)
 		mac_see(port, frames);
-	taken = channel_send(port->network, frames, n);
+	if (port->limiter)
+		n = port_limits_send(port, frames, n);
+	taken = n > 0 ? channel_send(port->network, frames, n) : 0;
+	if (port->limiter && taken < n)
+		port_limits_not_sent(port, frames + taken, n - taken);
 	if (port->table->taps)
 		port_taps_sent(port, frames, taken);
 	return taken;
@@ -96,7 +100,10 @@ static size_t port_send(struct channel *channel, const struct frame *frames, siz
 
 static size_t port_peek(struct channel *channel, struct frame *frames, size_t n)
 {
-	return channel_peek(port_of(channel)->network, frames, n);
+	struct port *port = port_of(channel);
+	size_t shown = channel_peek(port->network, frames, n);
+
+	return port->limiter ? port_limits_show(port, frames, shown) : shown;
 }
 
 /*
@@ -122,12 +129,15 @@ static void consume_seen(struct port *port, size_t n)
 static void port_consume(struct channel *channel, size_t n)
 {
 	struct port *port = port_of(channel);
+	uint64_t before = channel_stats(port->network)->received_bytes;
 
 	/* A capture that has just ended may have left the network with less shown than that. */
 	if (port->table->taps || n > port->network->shown)
 		consume_seen(port, n);
 	else
 		channel_consume(port->network, n);
+	if (port->limiter)
+		port_limits_took(port, channel_stats(port->network)->received_bytes - before);
 }
 
 static void mac_reset(struct port *port)
@@ -168,6 +178,7 @@ static void port_close(struct channel *channel)
 
 	channel_close(port->network);
 	port_taps_port_closed(port);
+	port_limits_close(port);
 	table_remove(port->table, port);
 	free(port->name);
 	free(port);
@@ -232,8 +243,11 @@ int port_open(struct port_table *table, const struct port_config *config,
 	mac_reset(port);
 	port->config.name = port->name = strdup(config->name);
 	if (port->name)
+		r = port_set_limits(port, &config->limits);
+	if (r >= 0)
 		r = port_plug(port, events, opaque);
 	if (r < 0) {
+		port_limits_close(port);
 		free(port->name);
 		free(port);
 		return r;
@@ -300,24 +314,34 @@ bool port_admin_is_up(const struct port *port)
 	return port->admin_up;
 }
 
+/* What the network drops now, it drops for this. */
+static void unplug(struct port *port)
+{
+	const struct channel_stats *stats = channel_stats(port->network);
+	uint64_t before = stats->received_dropped;
+
+	port->channel.shown = 0;
+	channel_set_link(port->network, false);
+	port->link_dropped += stats->received_dropped - before;
+}
+
 void port_set_admin(struct port *port, bool up)
 {
 	if (port->admin_up == up)
 		return;
 	port->admin_up = up;
-	channel_set_link(port->network, up && port->socket_up);
+	if (up)
+		channel_set_link(port->network, port->socket_up);
+	else
+		unplug(port);
 	channel_tell_link(&port->channel, up && port->network_up);
-}
-
-void port_set_limits(struct port *port, const struct port_limits *limits)
-{
-	port->config.limits = *limits;
 }
 
 void port_counters(const struct port *port, struct port_counters *ret)
 {
 	*ret = (struct port_counters) {
 		.channel = *channel_stats(port->network),
+		.rate_dropped = port_limits_dropped(port),
 		.link_dropped = port->link_dropped,
 	};
 }

@@ -39,8 +39,8 @@ struct port_config {
 struct port_counters {
 	struct channel_stats channel;
 	uint64_t guard_dropped; /* from another's MAC or address, rogue DHCP and RA */
-	uint64_t rate_dropped;
-	uint64_t link_dropped; /* link set down */
+	uint64_t rate_dropped;	/* of channel.received_dropped: while the limit held frames back */
+	uint64_t link_dropped;	/* link set down */
 };
 
 int port_table_new(uv_loop_t *loop, struct network *network, struct port_table **ret);
@@ -69,7 +69,8 @@ bool port_is_up(const struct port *port); /* somebody is behind it */
 bool port_mac(const struct port *port, uint8_t ret[FRAME_MAC]);
 bool port_admin_is_up(const struct port *port);
 void port_set_admin(struct port *port, bool up); /* up to begin with; told to the guest */
-void port_set_limits(struct port *port, const struct port_limits *limits);
+/* From now on, whatever waits. Return: 0, -ENOMEM: nothing has changed */
+int port_set_limits(struct port *port, const struct port_limits *limits);
 void port_counters(const struct port *port, struct port_counters *ret);
 
 /**

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * port_internal.h - what the files of the port share: port.c, port_capture.c
+ * port_internal.h - what the files of the port share: port.c, port_capture.c, port_limits.c
  */
 #ifndef NET_PORT_INTERNAL_H
 #define NET_PORT_INTERNAL_H
@@ -9,6 +9,8 @@
 #include "net/user/mac_table.h"
 
 struct port_tap; /* a capture and where it is attached; port_capture.c */
+
+struct port_limiter; /* port_limits.c */
 
 struct port_table {
 	uv_loop_t *loop;
@@ -29,6 +31,7 @@ struct port {
 	struct channel *network; /* the network's */
 	bool socket_up, admin_up, network_up;
 	uint64_t link_dropped;
+	struct port_limiter *limiter; /* NULL: there is no limit */
 
 	bool has_mac; /* given, or seen */
 	uint8_t mac[FRAME_MAC];
@@ -41,6 +44,15 @@ void port_taps_received(struct port *port, const struct frame *frames, size_t n)
 
 void port_taps_port_closed(struct port *port); /* those of this port end */
 void port_taps_free(struct port_table *table);
+
+/* All but _close() and _dropped() only with a limiter. How many the guest may send now; those of
+ * them that the network did not take; how many it may be shown now; it took so many bytes. */
+size_t port_limits_send(struct port *port, const struct frame *frames, size_t n);
+void port_limits_not_sent(struct port *port, const struct frame *frames, size_t n);
+size_t port_limits_show(struct port *port, const struct frame *frames, size_t n);
+void port_limits_took(struct port *port, uint64_t bytes);
+uint64_t port_limits_dropped(const struct port *port);
+void port_limits_close(struct port *port);
 
 /* The first n bytes, which the frame has. */
 void port_frame_head(const struct frame *frame, uint8_t *ret, size_t n);

@@ -174,8 +174,11 @@ size_t frame_queue_pop(struct frame_queue *queue, size_t n)
 	return bytes;
 }
 
-void frame_queue_clear(struct frame_queue *queue)
+size_t frame_queue_clear(struct frame_queue *queue)
 {
-	while (queue->head)
+	size_t n = 0;
+
+	for (; queue->head; n++)
 		pop_one(queue);
+	return n;
 }

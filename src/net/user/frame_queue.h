@@ -47,6 +47,7 @@ size_t frame_queue_peek(const struct frame_queue *queue, struct frame *frames, s
 /** frame_queue_pop() - drop the n oldest, which must be there. Return: bytes of frames dropped */
 size_t frame_queue_pop(struct frame_queue *queue, size_t n);
 
-void frame_queue_clear(struct frame_queue *queue);
+/** frame_queue_clear() - drop all. Return: how many */
+size_t frame_queue_clear(struct frame_queue *queue);
 
 #endif

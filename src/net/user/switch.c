@@ -280,7 +280,7 @@ static void port_set_link(struct channel *channel, bool up)
 		return;
 	port->up = up;
 	if (!up) {
-		frame_queue_clear(&port->queue);
+		port->stats.received_dropped += frame_queue_clear(&port->queue);
 		mac_table_forget(sw->table, &port->addresses);
 		port->hungry = true;
 	}
