@@ -19,6 +19,15 @@ static const struct ctl_command commands[] = {
 	{ "addresses", "", "which MAC address is behind which port", 0, 0, ctl_addresses },
 	{ "forwards", "", "port forwards, and where they lead", 0, 0, ctl_forwards },
 	{ "counters", "", "what is counted for the network and its sockets", 0, 0, ctl_counters },
+	{ "metrics", "", "all that is counted, as OpenMetrics text", 0, 0, ctl_metrics },
+	{ "capture", "FILE|-",
+	  "frames as a pcap file until Ctrl-C; behind it\n"
+	  "--port PORT (default: the network), --filter EXPRESSION\n"
+	  "(as tcpdump has it), --limit BYTES of the file,\n"
+	  "--snap-len BYTES of each frame",
+	  1, 9, ctl_capture },
+	{ "captures", "", "those that are running", 0, 0, ctl_captures },
+	{ "capture-stop", "NUMBER", "end one of them", 1, 1, ctl_capture_stop },
 	{ "add-port", "nic|stream|dgram SPEC", "as --nic, --stream and --dgram of outrigger net", 2,
 	  2, ctl_add_port },
 	{ "remove-port", "PORT", "its guests are disconnected", 1, 1, ctl_remove_port },
@@ -40,7 +49,12 @@ static void usage_command(const struct ctl_command *command)
 	int column = printf("  %s%s%s", command->name, *command->arguments ? " " : "",
 			    command->arguments);
 
-	printf("%*s%s\n", column < HELP_COLUMN ? HELP_COLUMN - column : 1, "", command->help);
+	for (const char *line = command->help; line; column = 0) {
+		int len = (int)strcspn(line, "\n");
+
+		printf("%*s%.*s\n", column < HELP_COLUMN ? HELP_COLUMN - column : 1, "", len, line);
+		line = line[len] ? line + len + 1 : NULL;
+	}
 }
 
 static void usage(void)

@@ -43,6 +43,12 @@ int ctl_print_json(struct json_object *result);
 /** ctl_refuse() - "outrigger: ctl: ..." to stderr. Return: CLI_EXIT_USAGE */
 int ctl_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+struct ctl_column;
+
+/** ctl_show_list() - of a method without parameters, the list of its name as a table, or JSON
+ * Return: exit status */
+int ctl_show_list(struct ctl *ctl, const char *method, const struct ctl_column *columns);
+
 /* ctl_show.c */
 int ctl_status(struct ctl *ctl, int argc, char **argv);
 int ctl_ports(struct ctl *ctl, int argc, char **argv);
@@ -50,6 +56,12 @@ int ctl_leases(struct ctl *ctl, int argc, char **argv);
 int ctl_addresses(struct ctl *ctl, int argc, char **argv);
 int ctl_forwards(struct ctl *ctl, int argc, char **argv);
 int ctl_counters(struct ctl *ctl, int argc, char **argv);
+int ctl_metrics(struct ctl *ctl, int argc, char **argv);
+
+/* ctl_capture.c */
+int ctl_capture(struct ctl *ctl, int argc, char **argv);
+int ctl_captures(struct ctl *ctl, int argc, char **argv);
+int ctl_capture_stop(struct ctl *ctl, int argc, char **argv);
 
 /* ctl_change.c */
 int ctl_add_port(struct ctl *ctl, int argc, char **argv);

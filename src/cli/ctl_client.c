@@ -23,7 +23,8 @@ struct ctl_client {
 	int fd;
 	char *bytes; /* a line, and what may follow it */
 	size_t len, room;
-	size_t line_len; /* of the line that was given out, with its newline */
+	size_t line_len;	   /* of the line that was given out, with its newline */
+	struct json_object *event; /* that came before an answer; NULL: none */
 };
 
 static int say_no_connection(const char *path, int error, char **ret_error)
@@ -203,6 +204,7 @@ void ctl_disconnect(struct ctl_client *client)
 		close(client->fd);
 	free(client->path);
 	free(client->bytes);
+	json_object_put(client->event);
 	free(client);
 }
 
@@ -253,6 +255,28 @@ static int send_request(struct ctl_client *client, const char *method, struct js
 	return r;
 }
 
+/* Past events, of which the last is kept. */
+static int read_answer(struct ctl_client *client, struct json_object **ret, char **ret_error)
+{
+	for (;;) {
+		int r = read_object(client, ret, ret_error);
+
+		if (r < 0 || !json_object_object_get_ex(*ret, "event", NULL))
+			return r;
+		json_object_put(client->event);
+		client->event = *ret;
+	}
+}
+
+int ctl_event(struct ctl_client *client, struct json_object **ret, char **ret_error)
+{
+	if (!client->event)
+		return read_object(client, ret, ret_error);
+	*ret = client->event;
+	client->event = NULL;
+	return 0;
+}
+
 int ctl_call(struct ctl_client *client, const char *method, struct json_object *params, int fd,
 	     struct json_object **ret, char **ret_error)
 {
@@ -260,7 +284,7 @@ int ctl_call(struct ctl_client *client, const char *method, struct json_object *
 	int r = send_request(client, method, params, fd, ret_error);
 
 	if (r >= 0)
-		r = read_object(client, &answer, ret_error);
+		r = read_answer(client, &answer, ret_error);
 	if (r < 0)
 		return r;
 	r = error_of(answer, ret_error);

@@ -32,4 +32,11 @@ int ctl_fd(const struct ctl_client *client);
 int ctl_call(struct ctl_client *client, const char *method, struct json_object *params, int fd,
 	     struct json_object **ret, char **ret_error);
 
+/**
+ * ctl_event() - what comes without being asked for: waits for it
+ * @ret: json_object_put() frees it
+ * Return: 0, -errno
+ */
+int ctl_event(struct ctl_client *client, struct json_object **ret, char **ret_error);
+
 #endif

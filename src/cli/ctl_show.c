@@ -10,8 +10,7 @@
 #include "cli/ctl.h"
 #include "cli/ctl_table.h"
 
-/* A method without parameters, whose answer has one list to be shown. */
-static int show_list(struct ctl *ctl, const char *method, const struct ctl_column *columns)
+int ctl_show_list(struct ctl *ctl, const char *method, const struct ctl_column *columns)
 {
 	struct json_object *result = NULL;
 	int status = ctl_ask(ctl, method, NULL, -1, &result);
@@ -157,7 +156,7 @@ static const char *to_text(struct json_object *row, char *buf)
 static const char *dropped_text(struct json_object *row, char *buf)
 {
 	static const char *const reasons[] = { "from_guest_dropped", "to_guest_dropped",
-					       "guard_dropped", "rate_dropped", "link_dropped" };
+					       "guard_dropped", "link_dropped" };
 	struct json_object *counters = ctl_member(row, "counters");
 	uint64_t dropped = 0;
 
@@ -191,7 +190,7 @@ static const struct ctl_column port_columns[] = {
 
 int ctl_ports(struct ctl *ctl, int argc, char **argv)
 {
-	return show_list(ctl, "ports", port_columns);
+	return ctl_show_list(ctl, "ports", port_columns);
 }
 
 /* Leases */
@@ -225,7 +224,7 @@ int ctl_leases(struct ctl *ctl, int argc, char **argv)
 		{ "EXPIRES", expires_text }, { "RESERVED", reserved_text }, { 0 },
 	};
 
-	return show_list(ctl, "leases", columns);
+	return ctl_show_list(ctl, "leases", columns);
 }
 
 /* The switch's table */
@@ -250,7 +249,7 @@ int ctl_addresses(struct ctl *ctl, int argc, char **argv)
 		{ 0 },
 	};
 
-	return show_list(ctl, "addresses", columns);
+	return ctl_show_list(ctl, "addresses", columns);
 }
 
 /* Forwards */
@@ -274,7 +273,7 @@ int ctl_forwards(struct ctl *ctl, int argc, char **argv)
 		{ 0 },
 	};
 
-	return show_list(ctl, "forwards", columns);
+	return ctl_show_list(ctl, "forwards", columns);
 }
 
 /* Counters: "network.name value" */
@@ -309,6 +308,22 @@ int ctl_counters(struct ctl *ctl, int argc, char **argv)
 	if (status != EXIT_SUCCESS)
 		return status;
 	status = ctl->json ? ctl_print_json(result) : print_all_counters(result);
+	json_object_put(result);
+	return status;
+}
+
+/* The text as it is, for whoever collects it. */
+int ctl_metrics(struct ctl *ctl, int argc, char **argv)
+{
+	struct json_object *result = NULL;
+	int status = ctl_ask(ctl, "metrics", NULL, -1, &result);
+
+	if (status != EXIT_SUCCESS)
+		return status;
+	if (ctl->json)
+		status = ctl_print_json(result);
+	else
+		fputs(ctl_text(result, "text"), stdout);
 	json_object_put(result);
 	return status;
 }

@@ -186,6 +186,5 @@ int sockets_set_limits(struct sockets *sockets, const char *name, const struct p
 	if (!entry)
 		return -ENOENT;
 	entry->config.limits = *limits;
-	port_socket_set_limits(entry->socket, limits);
-	return 0;
+	return port_socket_set_limits(entry->socket, limits);
 }

@@ -34,7 +34,7 @@ int sockets_add(struct sockets *sockets, const struct port_socket_config *config
 /** sockets_remove() - by its name, guests on it are unplugged. Return: 0, -ENOENT */
 int sockets_remove(struct sockets *sockets, const char *name);
 
-/** sockets_set_limits() - of its ports, those to come included. Return: 0, -ENOENT */
+/** sockets_set_limits() - of its ports, those to come included. Return: 0, -ENOENT, -ENOMEM */
 int sockets_set_limits(struct sockets *sockets, const char *name, const struct port_limits *limits);
 
 /** sockets_find(), sockets_first() - NULL: none; in the order in which they were added */

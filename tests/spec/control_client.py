@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A client of the control socket, from docs/control.md alone."""
+"""A client of the control socket, from docs/control.md alone, and guests made of a few frames."""
 import array
 import json
 import socket
+import struct
 
 import vfio_user_client as vu
+
+BROADCAST = b"\xff" * 6
+MAC = bytes.fromhex("020000000001")
+OTHER = bytes.fromhex("020000000002")
 
 
 class ControlError(Exception):
@@ -71,3 +76,39 @@ class Control:
     def port(self, name):
         found = [port for port in self.call("ports")["ports"] if port["name"] == name]
         return found[0] if found else None
+
+
+def frame(to, source, payload=b"\x88\xb5" + bytes(46)):
+    return to + source + payload
+
+
+class StreamGuest:
+    """QEMU's -netdev stream: 4 bytes of length before each frame."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(vu.DEADLINE)
+        self.socket.connect(path)
+
+    def send(self, data):
+        self.socket.sendall(struct.pack(">I", len(data)) + data)
+
+    def receive_of(self, source):
+        """The next frame from this address."""
+        while True:
+            n = struct.unpack(">I", self.exactly(4))[0]
+            data = self.exactly(n)
+            if data[6:12] == source:
+                return data
+
+    def exactly(self, n):
+        data = b""
+        while len(data) < n:
+            part = self.socket.recv(n - len(data))
+            if not part:
+                raise EOFError
+            data += part
+        return data
+
+    def close(self):
+        self.socket.close()

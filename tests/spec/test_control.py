@@ -12,11 +12,7 @@ import unittest
 
 import fixture
 import vfio_user_client as vu
-from control_client import Control, ControlError
-
-BROADCAST = b"\xff" * 6
-MAC = bytes.fromhex("020000000001")
-OTHER = bytes.fromhex("020000000002")
+from control_client import BROADCAST, MAC, OTHER, Control, ControlError, StreamGuest, frame
 
 # Not a request: what it is, the code, what the message holds.
 MALFORMED = (
@@ -79,42 +75,6 @@ INVALID = (
     ("add-reservation", {"mac": "x", "address": "192.168.77.5"}, "invalid", "x=192.168.77.5"),
     ("remove-reservation", {"mac": "x"}, "invalid", ""),
 )
-
-
-def frame(to, source, payload=b"\x88\xb5" + bytes(46)):
-    return to + source + payload
-
-
-class StreamGuest:
-    """QEMU's -netdev stream: 4 bytes of length before each frame."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(vu.DEADLINE)
-        self.socket.connect(path)
-
-    def send(self, data):
-        self.socket.sendall(struct.pack(">I", len(data)) + data)
-
-    def receive_of(self, source):
-        """The next frame from this address."""
-        while True:
-            n = struct.unpack(">I", self.exactly(4))[0]
-            data = self.exactly(n)
-            if data[6:12] == source:
-                return data
-
-    def exactly(self, n):
-        data = b""
-        while len(data) < n:
-            part = self.socket.recv(n - len(data))
-            if not part:
-                raise EOFError
-            data += part
-        return data
-
-    def close(self):
-        self.socket.close()
 
 
 class ControlTestCase(fixture.ServedTestCase):
@@ -418,6 +378,9 @@ class Methods(ControlTestCase):
         self.assertEqual(control.call("forwards")["forwards"], [])
 
 
+EVENT = {"capture": "int", "why": "str", "frames": "int", "dropped": "int", "bytes": "int"}
+
+
 def shape(value):
     """Members and types, not values: what examples promise."""
     if isinstance(value, dict):
@@ -425,6 +388,165 @@ def shape(value):
     if isinstance(value, list):
         return [shape(value[0])] if value else []
     return type(value).__name__
+
+
+def parse_metrics(text):
+    """OpenMetrics text: samples by name and labels; what is wrong with it is an AssertionError."""
+    if not text.endswith("# EOF\n"):
+        raise AssertionError(text[-100:])
+    samples, kinds, family, seen = {}, {}, None, set()
+    for line in text[:-len("# EOF\n")].splitlines():
+        if line.startswith("# TYPE "):
+            family, kind = line[len("# TYPE "):].split(" ")
+            assert family not in kinds and kind in ("counter", "gauge"), line
+            kinds[family] = kind
+            continue
+        if line.startswith("# HELP "):
+            assert line.split(" ")[2] == family, line
+            continue
+        match = re.fullmatch(r'([a-zA-Z_][a-zA-Z0-9_]*)(?:\{((?:[a-z_]+="(?:[^"\\]|\\.)*",?)+)\})? (\d+)', line)
+        assert match, line
+        assert match[1] == family + ("_total" if kinds[family] == "counter" else ""), line
+        labels = tuple(sorted(re.findall(r'([a-z_]+)="((?:[^"\\]|\\.)*)"', match[2] or "")))
+        assert (match[1], labels) not in seen, line
+        seen.add((match[1], labels))
+        samples[match[1], labels] = int(match[3])
+    return samples
+
+
+class Captures(ControlTestCase):
+    def setUp(self):
+        super().setUp()
+        self.client = self.control()
+        path = self.directory.join("stream")
+        self.client.call("add-port", kind="stream", path=path)
+        self.addCleanup(lambda: self.control().call("remove-port", port="stream"))
+        self.one, self.two = self.guest(path), self.guest(path)
+        self.until(lambda: self.client.port("stream") and self.client.port("stream/2"))
+
+    def start_capture(self, **params):
+        """Our end, the capture's number."""
+        ours, theirs = socket.socketpair()
+        self.addCleanup(ours.close)
+        ours.settimeout(vu.DEADLINE)
+        with theirs:
+            return ours, self.client.call("capture-start", [theirs.fileno()], **params)["capture"]
+
+    def read_file(self, ours):
+        """Frames of a pcap file, up to its end."""
+        data = b""
+        while True:
+            part = ours.recv(65536)
+            if not part:
+                break
+            data += part
+        self.assertEqual(struct.unpack("<IHHiIII", data[:24]), (0xa1b23c4d, 2, 4, 0, 0, 262144, 1))
+        frames, at = [], 24
+        while at < len(data):
+            _, _, here, whole = struct.unpack("<IIII", data[at:at + 16])
+            frames.append(data[at + 16:at + 16 + here])
+            self.assertLessEqual(here, whole)
+            at += 16 + here
+        return frames
+
+    def exchange(self, n=1):
+        for _ in range(n):
+            self.one.send(frame(BROADCAST, MAC))
+            self.two.receive_of(MAC)
+
+    def assert_ended(self, number, why, frames):
+        event = self.client.read()
+        self.assertEqual(event["event"], "capture-ended")
+        self.assertEqual(shape(event["params"]), EVENT)
+        self.assertEqual((event["params"]["capture"], event["params"]["why"], event["params"]["frames"]),
+                         (number, why, frames))
+        self.assertEqual(self.client.call("captures")["captures"], [])
+
+    def test_network_is_captured_until_it_is_stopped(self):
+        ours, number = self.start_capture()
+        self.exchange(3)
+        self.assertEqual(self.client.call("captures")["captures"],
+                         [{"capture": number, "port": None, "filter": None, "limit": 0, "frames": 3, "dropped": 0,
+                           "bytes": 24 + 3 * 76}])
+        self.client.call("capture-stop", capture=number)
+        self.assertEqual(self.read_file(ours), 3 * [frame(BROADCAST, MAC)])
+        self.assert_ended(number, "it was stopped", 3)
+        self.assert_refused("not-found", "no capture has number", lambda: self.client.call("capture-stop", capture=number))
+
+    def test_port_filter_and_limit_are_kept(self):
+        ours, number = self.start_capture(port="stream/2", filter="ether src 02:00:00:00:00:01", limit=24 + 76 + 40)
+        self.two.send(frame(BROADCAST, OTHER))
+        self.one.receive_of(OTHER)
+        self.exchange(2)
+        self.assertEqual(self.read_file(ours), [frame(BROADCAST, MAC)])
+        self.assert_ended(number, "its size limit is reached", 2)
+
+    def test_reader_that_hangs_up_ends_it(self):
+        ours, number = self.start_capture()
+        ours.close()
+        self.assert_ended(number, "its reader is gone", 0)
+
+    def test_port_that_is_removed_ends_it(self):
+        path = self.directory.join("brief")
+        self.client.call("add-port", kind="dgram", path=path)
+        ours, number = self.start_capture(port="brief")
+        self.control().call("remove-port", port="brief")
+        self.assertEqual(self.read_file(ours), [])
+        self.assert_ended(number, "its port is gone", 0)
+
+    def test_capture_outlives_who_asked_for_it(self):
+        ours, number = self.start_capture()
+        self.client.close()
+        other = self.control()
+        self.until(lambda: other.call("captures")["captures"])
+        self.exchange()
+        other.call("capture-stop", capture=number)
+        self.assertEqual(len(self.read_file(ours)), 1)
+        self.assertEqual(other.call("captures")["captures"], [])    # and nobody was told of it
+
+    def test_capture_that_nobody_reads_stops_when_told_twice(self):
+        ours, number = self.start_capture()
+        for _ in range(300):
+            self.one.send(frame(BROADCAST, MAC, b"\x88\xb5" + bytes(1400)))
+            self.two.receive_of(MAC)
+        self.client.call("capture-stop", capture=number)
+        self.client.call("capture-stop", capture=number)
+        self.assertEqual(self.client.call("captures")["captures"], [])
+        ours.close()
+
+    def test_what_makes_no_capture_is_refused_and_its_fd_closed(self):
+        before = len(self.server.fds())
+        ours, theirs = socket.socketpair()
+        fd = self.memfd(1)
+        with ours, theirs:
+            for fds, params, code, holds in (((), {}, "invalid", "no fd came"), ((fd,), {}, "invalid", "stream socket"),
+                                             ((theirs.fileno(),), {"filter": "bogus ("}, "invalid", "bogus"),
+                                             ((theirs.fileno(),), {"port": "x"}, "not-found", "no port is called x"),
+                                             ((theirs.fileno(),), {"limit": -1}, "invalid", "limit: not a number"),
+                                             ((ours.fileno(), theirs.fileno()), {}, "invalid", "more than one fd")):
+                self.assert_refused(code, holds, lambda f=fds, p=params: self.client.call("capture-start", f, **p))
+        self.assertEqual(len(self.server.fds()), before)
+
+    def test_17th_capture_is_refused(self):
+        kept = [self.start_capture() for _ in range(16)]
+        self.assert_refused("full", "16 captures are running", self.start_capture)
+        for ours, number in kept:
+            self.client.call("capture-stop", capture=number)
+            self.assertEqual(self.client.read()["event"], "capture-ended")
+
+    def test_metrics_say_what_ports_says(self):
+        self.exchange(5)
+        samples = parse_metrics(self.client.call("metrics")["text"])
+        counters = self.client.port("stream")["counters"]
+        self.assertEqual(samples["outrigger_port_frames_total", (("direction", "from_guest"), ("port", "stream"))], 5)
+        self.assertEqual(samples["outrigger_port_bytes_total", (("direction", "from_guest"), ("port", "stream"))],
+                         counters["from_guest_bytes"])
+        self.assertEqual(samples["outrigger_port_connected", (("kind", "stream"), ("port", "stream/2"))], 1)
+        self.assertEqual(samples["outrigger_port_link", (("port", "nic0"),)], 1)
+        self.assertEqual(samples["outrigger_port_dropped_frames_total", (("port", "nic0"), ("reason", "source_guard"))], 0)
+        self.assertEqual(samples["outrigger_socket_guests", (("socket", "stream"),)], 2)
+        self.assertEqual(samples["outrigger_forwards", (("state", "waiting"),)], 0)
+        self.assertIn(("outrigger_network_dhcp_addresses", ()), samples)
 
 
 class Examples(unittest.TestCase):
@@ -442,6 +564,9 @@ class Examples(unittest.TestCase):
             self.assertEqual(shape(control.greeting), shape(json.loads(examples[0][1])))
             asked = answer = None
             for who, line in examples[1:]:
+                if '"event"' in line:
+                    self.assertEqual(shape(json.loads(line)["params"]), EVENT)
+                    continue
                 if who == "C":
                     asked = json.loads(line)
                     answer = control.ask(line.replace("/run/net", directory.path))

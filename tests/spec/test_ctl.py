@@ -4,12 +4,15 @@
 import json
 import os
 import re
+import shutil
+import signal
 import socket
 import subprocess
 import unittest
 
 import fixture
 import vfio_user_client as vu
+from control_client import BROADCAST, MAC, StreamGuest, frame
 
 # Arguments behind PATH, what stderr holds; nothing is asked of the network.
 BAD = (
@@ -19,6 +22,10 @@ BAD = (
     (("link", "nic0"), "an argument is missing; it is used as: outrigger ctl PATH link PORT up|down"),
     (("link", "nic0", "on"), "neither up nor down"),
     (("limits", "nic0", "10mbit"), "give it as rate=100mbit"),
+    (("capture", "/x", "--port"), "its value is missing"),
+    (("capture", "/x", "--count", "1"), "unknown option; there are --port"),
+    (("capture", "/x", "--limit", "-1"), "--limit -1: not a number"),
+    (("capture-stop", "x"), "no number of a capture"),
     (("reserve", "02:00:00:00:00:01"), "give MAC=ADDR"),
     (("add-port", "nic", "/x,fd"), "no KEY=VALUE"),
     # what the network says is wrong
@@ -30,6 +37,8 @@ BAD = (
 
 # The same for what fails: exit status 1.
 FAILING = (
+    (("capture", "/x", "--port", "x"), "no port is called x"),
+    (("capture-stop", "99"), "no capture has number 99"),
     (("remove-port", "x"), "no port is called x"),
     (("add-port", "nic", "/nowhere/x"), "directory does not exist"),
     (("remove-forward", "tcp:127.0.0.1:1-x:1"), "no such forward"),
@@ -168,6 +177,98 @@ class Ctl(fixture.ServedTestCase):
     def test_tables_without_rows_have_their_heading(self):
         self.assertEqual(self.ctl("leases"), "ADDRESS  MAC  NAME  EXPIRES  RESERVED\n")
         self.assertEqual(self.ctl("addresses"), "MAC  PORT  AGE\n")
+
+    def guests(self):
+        """Two, on a stream socket that is removed at the end."""
+        path = self.directory.join("stream")
+        self.ctl("add-port", "stream", path)
+        self.addCleanup(self.ctl, "remove-port", "stream")
+        guests = [StreamGuest(path), StreamGuest(path)]
+        for guest in guests:
+            self.addCleanup(guest.close)
+        while len(self.rows("ports")) != 3:
+            pass
+        return guests
+
+    def start_capture(self, *arguments, **more):
+        """Once it is running."""
+        process = subprocess.Popen([fixture.executable(), "ctl", self.control_path, "capture", *arguments],
+                                   stderr=subprocess.PIPE, text=True, **more)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        while not self.rows("captures"):
+            self.assertIsNone(process.poll())
+        return process
+
+    def exchange(self, guests, n=1):
+        for _ in range(n):
+            guests[0].send(frame(BROADCAST, MAC))
+            guests[1].receive_of(MAC)
+
+    def test_capture_into_a_file_ends_cleanly_on_a_signal(self):
+        guests = self.guests()
+        path = self.directory.join("file.pcap")
+        self.addCleanup(os.unlink, path)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process = self.start_capture(path, "--filter", "ether broadcast")
+            self.exchange(guests, 3)
+            process.send_signal(number)
+            self.assertEqual(process.wait(vu.DEADLINE), 0)
+            self.assertEqual(process.stderr.read(), "3 frames, 0 of them left out; 252 bytes; the end: it was stopped\n")
+            self.assertEqual(os.stat(path).st_size, 252)
+            self.assertEqual(self.rows("captures"), [])
+
+    @unittest.skipUnless(shutil.which("tshark"), "tshark is not installed")
+    def test_tshark_reads_a_capture(self):
+        guests = self.guests()
+        path = self.directory.join("file.pcap")
+        self.addCleanup(os.unlink, path)
+        process = self.start_capture(path, "--limit", "200", "--port", "stream")
+        self.exchange(guests, 3)
+        self.assertEqual(process.wait(vu.DEADLINE), 0)
+        self.assertIn("its size limit is reached", process.stderr.read())
+        done = subprocess.run(["tshark", "-r", path, "-T", "fields", "-e", "eth.src"], capture_output=True, text=True,
+                              timeout=vu.DEADLINE, check=True)
+        self.assertEqual(done.stdout, "02:00:00:00:00:01\n" * 2)
+
+    @unittest.skipUnless(shutil.which("tcpdump"), "tcpdump is not installed")
+    def test_capture_is_piped_into_tcpdump_and_ends_with_it(self):
+        guests = self.guests()
+        with subprocess.Popen(["tcpdump", "-c", "2", "-nr", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True) as tcpdump:
+            process = self.start_capture("-", stdout=tcpdump.stdin)
+            tcpdump.stdin.close()
+            self.exchange(guests, 2)
+            self.assertEqual(tcpdump.stdout.read().count("02:00:00:00:00:01 > ff:ff:ff:ff:ff:ff"), 2)
+        self.assertEqual(process.wait(vu.DEADLINE), 0)
+        self.assertEqual(process.stderr.read(), "")
+        while self.rows("captures"):
+            pass
+
+    def test_capture_is_stopped_by_another(self):
+        path = self.directory.join("file.pcap")
+        self.addCleanup(os.unlink, path)
+        process = self.start_capture(path)
+        self.ctl("capture-stop", self.rows("captures")[0]["NUMBER"])
+        self.assertEqual(process.wait(vu.DEADLINE), 0)
+        self.assertEqual(os.stat(path).st_size, 24)
+
+    def test_capture_that_is_refused_leaves_the_file_alone(self):
+        path = self.directory.join("file.pcap")
+        self.addCleanup(os.unlink, path)
+        with open(path, "w", encoding="ascii") as file:
+            file.write("precious")
+        done = self.run_ctl(self.control_path, "capture", path, "--filter", "bogus (")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("syntax error", done.stderr)
+        with open(path, encoding="ascii") as file:
+            self.assertEqual(file.read(), "precious")
+        done = self.run_ctl(self.control_path, "capture", "/dev/full", "--limit", "200")
+        self.assertEqual((done.returncode, done.stderr), (1, "outrigger: ctl: /dev/full: No space left on device\n"))
+
+    def test_metrics_are_text_with_an_end(self):
+        self.assertTrue(self.ctl("metrics").endswith("# EOF\n"))
 
     def test_stdout_that_is_full_is_a_failure(self):
         with open("/dev/full", "w", encoding="ascii") as full:

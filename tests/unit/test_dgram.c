@@ -186,7 +186,7 @@ static void the_hello_is_swallowed_whenever_it_comes(void **state)
 		assert_true(got(p, &b, (size_t)i + 1));
 	}
 	assert_int_equal(ports_counters(p, "a").channel.sent_frames, 3);
-	assert_int_equal(ports_counter(socket, "not_frames"), 0);
+	assert_int_equal(ports_counter(socket, "not_frames_total"), 0);
 	client_end(&a);
 	client_end(&b);
 }
@@ -206,7 +206,7 @@ static void what_is_neither_hello_nor_frame_is_nobodys(void **state)
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		send_bytes(&a, wrong[i].bytes, wrong[i].len);
 		ports_turn(p);
-		assert_int_equal(ports_counter(socket, "not_frames"), i + 1);
+		assert_int_equal(ports_counter(socket, "not_frames_total"), i + 1);
 		assert_false(port_is_up(port_find(p->table, "a")));
 	}
 	send_frame(&a, 0xff, 1, 'x');
@@ -236,7 +236,7 @@ static void a_datagram_larger_than_any_frame_is_dropped_and_counted(void **state
 	send_frame(&a, 0xff, 1, 's');
 	assert_true(got(p, &b, 1));
 	assert_int_equal(b.last, 's');
-	assert_int_equal(ports_counter(socket, "not_frames"), 2);
+	assert_int_equal(ports_counter(socket, "not_frames_total"), 2);
 	assert_int_equal(ports_counters(p, "a").channel.sent_dropped, 1);
 	free(large);
 	client_end(&a);
@@ -255,7 +255,7 @@ static void a_second_client_is_ignored_while_the_first_one_lives(void **state)
 	send_frame(&a, 0xff, 1, 'a');
 	assert_true(got(p, &b, 1));
 	assert_int_equal(b.last, 'a');
-	assert_int_equal(ports_counter(socket, "from_others"), 2);
+	assert_int_equal(ports_counter(socket, "from_others_total"), 2);
 	send_frame(&b, 1, 2, 'b');
 	assert_true(got(p, &a, 1));
 	assert_false(client_read(&thief));
@@ -264,7 +264,7 @@ static void a_second_client_is_ignored_while_the_first_one_lives(void **state)
 	send_frame(&thief, 0xff, 9, 'T');
 	assert_true(got(p, &b, 2));
 	assert_int_equal(b.last, 'T');
-	assert_int_equal(ports_counter(socket, "from_others"), 2);
+	assert_int_equal(ports_counter(socket, "from_others_total"), 2);
 	client_end(&b);
 	client_end(&thief);
 }
@@ -317,12 +317,12 @@ static void a_client_that_cannot_be_answered_is_no_guest(void **state)
 	client_start(p, &nameless, NULL, "a");
 	send_frame(&nameless, 0xff, 1, 'n');
 	ports_turn(p);
-	assert_int_equal(ports_counter(socket, "unanswerable"), 1);
+	assert_int_equal(ports_counter(socket, "unanswerable_total"), 1);
 	client_start(p, &lost, "cl", "a");
 	assert_int_equal(unlink(lost.path), 0); /* as a relative path would be elsewhere */
 	send_frame(&lost, 0xff, 1, 'l');
 	ports_turn(p);
-	assert_int_equal(ports_counter(socket, "unanswerable"), 2);
+	assert_int_equal(ports_counter(socket, "unanswerable_total"), 2);
 	assert_false(port_is_up(port_find(p->table, "a")));
 	assert_int_equal(ports_counters(p, "a").channel.sent_frames, 0);
 	lost.path[0] = '\0';
@@ -362,7 +362,7 @@ static void a_client_that_is_connected_to_us_is_answered(void **state)
 	client_start(p, &thief, "ct", "a");
 	send_frame(&thief, 0xff, 9, 't');
 	ports_turn(p);
-	assert_int_equal(ports_counter(socket, "from_others"), 1);
+	assert_int_equal(ports_counter(socket, "from_others_total"), 1);
 	send_frame(&b, 0xff, 2, 'z');
 	assert_true(got(p, &a, 2));
 	client_end(&a);

@@ -175,9 +175,9 @@ static void a_name_is_free_when_its_guest_is_gone(void **state)
 	assert_non_null(port_find(p->table, "lan/2"));
 	client_start(p, &c);
 	assert_true(ports_until_port(p, "lan", true));
-	assert_int_equal(ports_counter(socket, "guests_accepted"), 3);
+	assert_int_equal(ports_counter(socket, "guests_accepted_total"), 3);
 	assert_int_equal(ports_counter(socket, "guests"), 2);
-	assert_int_equal(ports_counter(socket, "cut_frames"), 0);
+	assert_int_equal(ports_counter(socket, "cut_frames_total"), 0);
 	send_frame(&c, 0xff, 3, 'c');
 	assert_true(got(p, &b, 1));
 	client_end(&b);
@@ -241,7 +241,7 @@ static void a_length_that_no_frame_has_ends_that_guest_alone(void **state)
 		send_bytes(&a, prefix, sizeof(prefix));
 		assert_true(ports_until(p, has_ended, &a));
 		assert_true(ports_until_port(p, "lan", false));
-		assert_int_equal(ports_counter(socket, "bad_lengths"), i + 1);
+		assert_int_equal(ports_counter(socket, "bad_lengths_total"), i + 1);
 		/* What came before it still counts. */
 		assert_true(got(p, &b, i + 1));
 		client_end(&a);
@@ -294,11 +294,11 @@ static void a_guest_that_hangs_up_inside_a_frame_is_counted(void **state)
 	send_bytes(&a, "\0\0\0\x64half", 8);
 	client_end(&a);
 	assert_true(ports_until_port(p, "lan", false));
-	assert_int_equal(ports_counter(socket, "cut_frames"), 1);
+	assert_int_equal(ports_counter(socket, "cut_frames_total"), 1);
 	send_bytes(&b, "\0\0", 2);
 	client_end(&b);
 	assert_true(ports_until_port(p, "lan/2", false));
-	assert_int_equal(ports_counter(socket, "cut_frames"), 2);
+	assert_int_equal(ports_counter(socket, "cut_frames_total"), 2);
 	assert_int_equal(ports_counter(socket, "guests"), 0);
 }
 
@@ -316,7 +316,7 @@ static void what_a_guest_sent_before_it_hung_up_unread_still_counts(void **state
 	assert_true(ports_until_port(p, "lan", false));
 	assert_true(got(p, &b, 1));
 	assert_int_equal(b.last, 'w');
-	assert_int_equal(ports_counter(socket, "cut_frames"), 0);
+	assert_int_equal(ports_counter(socket, "cut_frames_total"), 0);
 	client_end(&b);
 }
 
@@ -414,7 +414,7 @@ static void more_guests_than_there_may_be_are_hung_up_on(void **state)
 	client_start(p, &late);
 	assert_true(ports_until(p, has_ended, &late));
 	client_end(&late);
-	assert_int_equal(ports_counter(socket, "guests_refused"), 1);
+	assert_int_equal(ports_counter(socket, "guests_refused_total"), 1);
 	client_end(&guests[9]);
 	assert_true(ports_until_port(p, "lan/10", false));
 	client_start(p, &guests[9]);
@@ -438,7 +438,7 @@ static void a_socket_with_a_mac_is_for_one_guest(void **state)
 	assert_true(port_config(port_find(p->table, "lan"))->mac_known);
 	client_start(p, &b);
 	assert_true(ports_until(p, has_ended, &b));
-	assert_int_equal(ports_counter(socket, "guests_refused"), 1);
+	assert_int_equal(ports_counter(socket, "guests_refused_total"), 1);
 	client_end(&a);
 	client_end(&b);
 }

@@ -314,6 +314,11 @@ int control_greeting(const struct control_host *host, char **ret)
 	return print(top, ret);
 }
 
+int control_event(struct json_object *event, char **ret)
+{
+	return print(event, ret);
+}
+
 static int perform(struct control_call *call, const struct request *request,
 		   const struct request_line *line)
 {

@@ -7,6 +7,7 @@
 
 #include "net/control/control.h"
 #include "net/control/request_lines.h"
+#include "sys/json_build.h"
 
 #define ANSWER_MAX 8388608u /* bytes */
 
@@ -22,6 +23,9 @@ int control_answer(const struct control_host *host, struct control_client *clien
 
 /** control_refusal() - the answer to what is no request. @error: negative errno. As above */
 int control_refusal(int error, const char *message, char **ret);
+
+/** control_event() - @event is freed. As above */
+int control_event(struct json_object *event, char **ret);
 
 /** control_greeting() - the first line. As above */
 int control_greeting(const struct control_host *host, char **ret);

@@ -6,6 +6,8 @@
  * answered. So a client that does not read is not read from, and what is kept for it is one answer. One request
  * a turn of the loop: the socket is writable at once, which is what brings the next turn.
  *
+ * An event may join what is to be sent, of which there are as many as captures.
+ *
  *   wants to read  --- a request --->  wants to write  --- all is sent --->  wants to read
  *
  * A client that hangs up its side only gets the answers to what it asked before.
@@ -13,6 +15,7 @@
 #include "net/control/client.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,6 +58,26 @@ static void queue(struct control_client *client, char *text)
 	client->out = text;
 	client->out_len = strlen(text);
 	client->out_sent = 0;
+}
+
+void control_client_tell(struct control_client *client, struct json_object *event)
+{
+	char *text;
+
+	if (control_event(event, &text) < 0)
+		return;
+	if (client->out) {
+		char *both = NULL;
+		int n = asprintf(&both, "%s%s", client->out + client->out_sent, text);
+
+		free(text);
+		if (n < 0)
+			return;
+		free(client->out);
+		text = both;
+	}
+	queue(client, text);
+	arm(client, UV_WRITABLE);
 }
 
 /* Return: 0 all is sent, -EAGAIN, -errno */

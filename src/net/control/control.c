@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "net/control/answer.h"
+#include "net/control/captures.h"
 #include "net/control/client.h"
 #include "net/ports/acceptor.h"
 #include "net/ports/bind.h"
@@ -19,7 +20,7 @@
 
 struct control {
 	uv_loop_t *loop;
-	const struct control_host *host;
+	struct control_host host;
 	struct acceptor *acceptor;
 	struct control_client *clients[CONTROL_CLIENTS_MAX]; /* NULL: free */
 	struct log_limit refused;
@@ -33,6 +34,7 @@ static void on_gone(void *opaque, struct control_client *client)
 		if (control->clients[i] == client)
 			control->clients[i] = NULL;
 	}
+	captures_forget(control->host.captures, client);
 	control_client_free(client);
 }
 
@@ -62,7 +64,7 @@ static int on_accepted(void *opaque, int fd)
 
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		if (!control->clients[i])
-			return control_client_new(control->loop, fd, control->host, &client_events,
+			return control_client_new(control->loop, fd, &control->host, &client_events,
 						  control, &control->clients[i]);
 	}
 	turn_away(control, fd);
@@ -104,12 +106,16 @@ int control_new(uv_loop_t *loop, const struct net_settings *settings,
 	if (!control)
 		return -ENOMEM;
 	control->loop = loop;
-	control->host = host;
-	r = bind_control(settings, &listener, ret_error);
+	control->host = *host;
+	r = captures_new(net_service_ports(host->service), control_client_tell,
+			 &control->host.captures);
+	if (r >= 0)
+		r = bind_control(settings, &listener, ret_error);
 	if (r >= 0)
 		r = acceptor_new_bound(loop, "control", settings->control_path, &listener,
 				       on_accepted, control, &control->acceptor);
 	if (r < 0) {
+		captures_free(control->host.captures);
 		free(control);
 		return r;
 	}
@@ -121,6 +127,7 @@ void control_free(struct control *control)
 {
 	if (!control)
 		return;
+	captures_free(control->host.captures);
 	acceptor_free(control->acceptor);
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
 		control_client_free(control->clients[i]);

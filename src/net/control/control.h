@@ -14,19 +14,23 @@
 
 struct control;
 struct control_client;
+struct captures;
 
 /**
- * struct control_host - what is controlled; outlives the control socket
+ * struct control_host - what is controlled
  * @version: of the program
+ * @captures: the control socket's own
  */
 struct control_host {
 	struct net_service *service;
 	const char *version;
+	struct captures *captures;
 };
 
 /**
  * control_new() - listen
  * @settings: control_path is not NULL
+ * @host: copied
  * @ret_error: a sentence; the caller frees
  * Return: 0, -errno
  */

@@ -268,6 +268,5 @@ int control_set_limits(struct control_call *call)
 		return r;
 	if (entry)
 		return sockets_set_limits(sockets, name, &limits);
-	port_set_limits(port, &limits);
-	return 0;
+	return port_set_limits(port, &limits);
 }

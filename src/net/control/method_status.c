@@ -2,10 +2,11 @@
 /*
  * method_status.c - methods: what network this is, and what it has counted
  */
-#include <arpa/inet.h>
+#include <stdlib.h>
 
 #include "net/control/json_net.h"
 #include "net/control/methods.h"
+#include "net/control/metrics.h"
 
 static void put_addresses(struct json_object *o, const struct network_config *config)
 {
@@ -101,5 +102,17 @@ int control_counters(struct control_call *call)
 		json_put(sockets, entry->config.name, counters);
 	}
 	json_put(call->result, "sockets", sockets);
+	return 0;
+}
+
+int control_metrics(struct control_call *call)
+{
+	char *text;
+	int r = metrics_print(call->host, &text);
+
+	if (r < 0)
+		return r;
+	json_put_text(call->result, "text", text);
+	free(text);
 	return 0;
 }

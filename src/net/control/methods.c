@@ -17,9 +17,12 @@ static const struct control_param add_reservation[] = { { "mac", CONTROL_TEXT, t
 							{ 0 } };
 static const struct control_param mac_only[] = { { "mac", CONTROL_TEXT, true }, { 0 } };
 
+static const struct control_param capture_only[] = { { "capture", CONTROL_NUMBER, true }, { 0 } };
+
 static const struct control_method methods[] = {
 	{ "status", NULL, false, control_status },
 	{ "counters", NULL, false, control_counters },
+	{ "metrics", NULL, false, control_metrics },
 	{ "ports", NULL, false, control_ports },
 	{ "add-port", control_params_add_port, true, control_add_port },
 	{ "remove-port", port_only, false, control_remove_port },
@@ -32,6 +35,9 @@ static const struct control_method methods[] = {
 	{ "forwards", NULL, false, control_forwards },
 	{ "add-forward", forward_only, false, control_add_forward },
 	{ "remove-forward", forward_only, false, control_remove_forward },
+	{ "captures", NULL, false, control_captures },
+	{ "capture-start", control_params_capture_start, true, control_capture_start },
+	{ "capture-stop", capture_only, false, control_capture_stop },
 	{ 0 },
 };
 

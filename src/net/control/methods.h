@@ -68,11 +68,15 @@ const char *control_value(const struct control_call *call, const char *name,
 /* The methods */
 int control_status(struct control_call *call);
 int control_counters(struct control_call *call);
+int control_metrics(struct control_call *call);
 int control_ports(struct control_call *call);
 int control_add_port(struct control_call *call);
 int control_remove_port(struct control_call *call);
 int control_set_link(struct control_call *call);
 int control_set_limits(struct control_call *call);
+int control_captures(struct control_call *call);
+int control_capture_start(struct control_call *call);
+int control_capture_stop(struct control_call *call);
 int control_leases(struct control_call *call);
 int control_addresses(struct control_call *call);
 int control_add_reservation(struct control_call *call);
@@ -83,5 +87,6 @@ int control_remove_forward(struct control_call *call);
 
 extern const struct control_param control_params_add_port[];
 extern const struct control_param control_params_set_limits[];
+extern const struct control_param control_params_capture_start[];
 
 #endif

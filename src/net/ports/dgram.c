@@ -95,10 +95,10 @@ static void dgram_each_counter(const struct port_socket *socket,
 {
 	const struct dgram *d = (const struct dgram *)socket;
 
-	each(opaque, "not_frames", d->no_frames);
-	each(opaque, "from_others", d->foreign);
-	each(opaque, "unanswerable", d->unanswerable);
-	each(opaque, "unsent", d->unsent);
+	each(opaque, "not_frames_total", d->no_frames);
+	each(opaque, "from_others_total", d->foreign);
+	each(opaque, "unanswerable_total", d->unanswerable);
+	each(opaque, "unsent_total", d->unsent);
 }
 
 /* Making and ending */
@@ -197,11 +197,11 @@ static int fill(struct dgram *d, uv_loop_t *loop, const struct port_socket_confi
 	return 0;
 }
 
-static void dgram_set_limits(struct port_socket *socket, const struct port_limits *limits)
+static int dgram_set_limits(struct port_socket *socket, const struct port_limits *limits)
 {
 	const struct dgram *d = (const struct dgram *)socket;
 
-	port_set_limits(port_of_channel(d->channel), limits);
+	return port_set_limits(port_of_channel(d->channel), limits);
 }
 
 static const struct port_socket_ops dgram_ops = {

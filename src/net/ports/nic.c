@@ -396,11 +396,11 @@ static int fill(struct nic *nic, const struct port_socket_config *config, struct
 	return acceptor_new(nic->loop, config, on_accepted, nic, &nic->acceptor, ret_error);
 }
 
-static void nic_set_limits(struct port_socket *socket, const struct port_limits *limits)
+static int nic_set_limits(struct port_socket *socket, const struct port_limits *limits)
 {
 	const struct nic *nic = (const struct nic *)socket;
 
-	port_set_limits(port_of_channel(nic->channel), limits);
+	return port_set_limits(port_of_channel(nic->channel), limits);
 }
 
 static void nic_free(struct port_socket *socket);

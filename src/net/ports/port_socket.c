@@ -40,9 +40,9 @@ int port_socket_new(uv_loop_t *loop, const struct port_socket_config *config,
 	return r;
 }
 
-void port_socket_set_limits(struct port_socket *socket, const struct port_limits *limits)
+int port_socket_set_limits(struct port_socket *socket, const struct port_limits *limits)
 {
-	socket->ops->set_limits(socket, limits);
+	return socket->ops->set_limits(socket, limits);
 }
 
 void port_socket_each_counter(const struct port_socket *socket,

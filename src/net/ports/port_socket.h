@@ -50,8 +50,8 @@ struct port_socket;
 struct port_socket_ops {
 	void (*free)(struct port_socket *socket);
 
-	/* Of its ports, and those of guests to come. */
-	void (*set_limits)(struct port_socket *socket, const struct port_limits *limits);
+	/* Of its ports, and those of guests to come. Return: as port_set_limits() */
+	int (*set_limits)(struct port_socket *socket, const struct port_limits *limits);
 
 	/* What concerns the socket and no port of it: who was refused, and why. NULL: nothing */
 	void (*each_counter)(const struct port_socket *socket,
@@ -84,8 +84,8 @@ const char *port_socket_kind_name(enum port_socket_kind kind);
 int port_socket_new(uv_loop_t *loop, const struct port_socket_config *config,
 		    struct port_table *table, struct port_socket **ret, char **ret_error);
 
-/** port_socket_set_limits() - of its ports, and those of guests to come */
-void port_socket_set_limits(struct port_socket *socket, const struct port_limits *limits);
+/** port_socket_set_limits() - of its ports, and those of guests to come. Return: 0, -ENOMEM */
+int port_socket_set_limits(struct port_socket *socket, const struct port_limits *limits);
 
 /** port_socket_each_counter() - for status and metrics, besides those of its ports */
 void port_socket_each_counter(const struct port_socket *socket,

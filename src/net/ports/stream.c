@@ -143,22 +143,25 @@ static void stream_each_counter(const struct port_socket *socket,
 	const struct stream *stream = (const struct stream *)socket;
 
 	each(opaque, "guests", stream->n_guests);
-	each(opaque, "guests_accepted", stream->accepted);
-	each(opaque, "guests_refused", stream->refused);
-	each(opaque, "cut_frames", stream->cut_frames);
-	each(opaque, "bad_lengths", stream->bad_lengths);
+	each(opaque, "guests_accepted_total", stream->accepted);
+	each(opaque, "guests_refused_total", stream->refused);
+	each(opaque, "cut_frames_total", stream->cut_frames);
+	each(opaque, "bad_lengths_total", stream->bad_lengths);
 }
 
-static void stream_set_limits(struct port_socket *socket, const struct port_limits *limits)
+static int stream_set_limits(struct port_socket *socket, const struct port_limits *limits)
 {
 	struct stream *stream = (struct stream *)socket;
 
+	int r = 0;
+
 	stream->port.limits = *limits;
-	for (struct stream_entry *entry = stream->entries; entry; entry = entry->next) {
+	for (struct stream_entry *entry = stream->entries; entry && r >= 0; entry = entry->next) {
 		const char *name = stream_guest_port_name(entry->guest);
 
-		port_set_limits(port_find(stream->table, name), limits);
+		r = port_set_limits(port_find(stream->table, name), limits);
 	}
+	return r;
 }
 
 static void stream_free(struct port_socket *socket)
