@@ -152,7 +152,7 @@ static int serve(struct net_command *command)
 	say_ready(command);
 	uv_run(&command->loop, UV_RUN_DEFAULT);
 	(void)notify_service_manager("STOPPING=1"); /* READY=1 had the warning */
-	return 0;
+	return net_service_failed(command->service) ? -EIO : 0;
 }
 
 /* Return: exit status */

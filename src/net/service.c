@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "sys/explain.h"
+#include "sys/log.h"
 
 struct net_service {
 	uv_loop_t *loop;
@@ -20,6 +21,7 @@ struct net_service {
 	struct forwards *forwards;
 	struct sockets *sockets;
 	uint64_t started_ns;
+	bool failed;
 };
 
 /* Leases that were kept over a restart may be told of before there is anything to forward. */
@@ -31,7 +33,16 @@ static void on_lease(void *opaque, const struct network_lease *lease, bool gone)
 		forwards_lease(service->forwards, lease, gone);
 }
 
-static const struct network_events network_events = { .lease = on_lease };
+static void on_failed(void *opaque, const char *why)
+{
+	struct net_service *service = opaque;
+
+	log_error("%s", why);
+	service->failed = true;
+	uv_stop(service->loop);
+}
+
+static const struct network_events network_events = { .lease = on_lease, .failed = on_failed };
 
 static int add_forward(struct net_service *service, const struct forward_config *config,
 		       char **ret_error)
@@ -93,6 +104,11 @@ void net_service_free(struct net_service *service)
 	forwards_free(service->forwards);
 	network_free(service->network);
 	free(service);
+}
+
+bool net_service_failed(const struct net_service *service)
+{
+	return service->failed;
 }
 
 struct network *net_service_network(struct net_service *service)

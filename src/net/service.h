@@ -24,6 +24,9 @@ int net_service_new(uv_loop_t *loop, const struct net_settings *settings, struct
 /** net_service_free() - the loop must run once more before it is closed. NULL is fine */
 void net_service_free(struct net_service *service);
 
+/** net_service_failed() - the network cannot go on, and has stopped the loop; why is in the log */
+bool net_service_failed(const struct net_service *service);
+
 struct network *net_service_network(struct net_service *service);
 struct port_table *net_service_ports(struct net_service *service);
 struct forwards *net_service_forwards(struct net_service *service);
