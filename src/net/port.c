@@ -220,7 +220,9 @@ static int port_plug(struct port *port, const struct channel_events *events, voi
 {
 	const struct network_port plug = { .name = port->name,
 					   .isolated = port->config.isolated,
-					   .mtu = port->config.mtu };
+					   .mtu = port->config.mtu,
+					   .mac = port->config.mac_known ? port->config.mac
+									 : NULL };
 
 	port->channel = (struct channel) { .ops = &port_ops, .events = events, .opaque = opaque };
 	return network_open(port->table->network, &plug, &network_events, port, &port->network);
