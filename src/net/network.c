@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "net/kernel/kernel_network.h"
 #include "net/user/network.h"
 #include "sys/explain.h"
 
@@ -16,10 +17,10 @@ int network_new(uv_loop_t *loop, const struct network_config *config,
 	struct network *network;
 	int r;
 
-	if (config->kind != NETWORK_USER)
-		return explain(ret_error, -EOPNOTSUPP, "--network %s: not built in",
-			       network_kind_name(config->kind));
-	r = user_network_new(loop, config, &network, ret_error);
+	if (config->kind == NETWORK_KERNEL)
+		r = kernel_network_new(loop, config, &network, ret_error);
+	else
+		r = user_network_new(loop, config, &network, ret_error);
 	if (r < 0)
 		return r;
 	network->events = events;

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * dnsmasq_config.c - dnsmasq's file formats
+ *
+ * It gets a complete configuration: neither the host's own dnsmasq.conf nor its /etc/hosts nor its
+ * host name get into the network. Shared: it forwards what it does not know to the resolvers in the
+ * host's resolv.conf, and follows that file. Host mode: it knows guests and nothing else, and is
+ * no guest's router.
+ */
+#include "net/kernel/dnsmasq_config.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define RA_INTERVAL_S 60
+#define RA_LIFETIME_S 1800
+#define LEASES_MAX    65536u
+#define MTU_MIN_IPV6  1280u /* RFC 8200, section 5 */
+
+struct text {
+	char s[INET6_ADDRSTRLEN];
+};
+
+static struct text text4(struct in_addr address)
+{
+	struct text text;
+
+	inet_ntop(AF_INET, &address, text.s, sizeof(text.s));
+	return text;
+}
+
+static struct text text6(const struct in6_addr *address)
+{
+	struct text text;
+
+	inet_ntop(AF_INET6, address, text.s, sizeof(text.s));
+	return text;
+}
+
+static void print_dns(FILE *out, const struct network_config *config)
+{
+	fputs("no-hosts\nlocalise-queries\n", out);
+	if (config->mode == NETWORK_HOST)
+		fputs("no-resolv\n", out);
+	if (config->dhcp.domain)
+		fprintf(out, "domain=%s\nlocal=/%s/\nexpand-hosts\n", config->dhcp.domain,
+			config->dhcp.domain);
+}
+
+static void print_boot(FILE *out, const struct network_config *config)
+{
+	const struct network_dhcp *dhcp = &config->dhcp;
+	struct in_addr server =
+		dhcp->boot_server.s_addr ? dhcp->boot_server : config->start_address;
+
+	if (dhcp->boot_file)
+		fprintf(out, "dhcp-boot=%s,,%s\n", dhcp->boot_file, text4(server).s);
+}
+
+/* No ping before an offer: it would delay each guest's start by seconds. */
+static void print_dhcp(FILE *out, const struct network_config *config, const char *dir)
+{
+	const struct network_dhcp *dhcp = &config->dhcp;
+	struct in_addr first = { htonl(ntohl(config->start_address.s_addr) + 1) };
+	uint32_t n = ntohl(config->end_address.s_addr) - ntohl(config->start_address.s_addr);
+
+	if (dhcp->off)
+		return;
+	fprintf(out, "dhcp-range=%s,%s,%s,%" PRIu32 "\n", text4(first).s,
+		text4(config->end_address).s, text4(config->subnet_mask).s, dhcp->lease_s);
+	fprintf(out,
+		"dhcp-authoritative\nno-ping\ndhcp-lease-max=%" PRIu32
+		"\ndhcp-hostsfile=%s/" DNSMASQ_HOSTS "\ndhcp-option=option:mtu,%u\n",
+		n < LEASES_MAX ? n : LEASES_MAX, dir, config->mtu);
+	if (config->mode == NETWORK_HOST)
+		fputs("dhcp-option=option:router\n", out); /* none */
+	if (dhcp->n_name_servers)
+		fputs("dhcp-option=option:dns-server", out);
+	for (size_t i = 0; i < dhcp->n_name_servers; i++)
+		fprintf(out, ",%s", text4(dhcp->name_servers[i]).s);
+	if (dhcp->n_name_servers)
+		fputc('\n', out);
+	print_boot(out, config);
+}
+
+/* Addresses guests make themselves; a router to the outside only where there is a way. */
+static void print_ra(FILE *out, const struct network_config *config, const char *bridge)
+{
+	struct network_addresses addresses;
+
+	if (config->mtu < MTU_MIN_IPV6)
+		return;
+	network_config_addresses(config, &addresses);
+	fprintf(out, "enable-ra\ndhcp-range=%s,ra-stateless,64\nra-param=%s,mtu:%u,%d,%d\n",
+		text6(&addresses.prefix6).s, bridge, config->mtu, RA_INTERVAL_S,
+		config->mode == NETWORK_SHARED ? RA_LIFETIME_S : 0);
+}
+
+void dnsmasq_config_print(FILE *out, const struct network_config *config, const char *bridge,
+			  const char *dir)
+{
+	fprintf(out,
+		"keep-in-foreground\nlog-facility=-\npid-file=\n"
+		"user=root\n" /* stay who you are: see child.c */
+		"interface=%s\nexcept-interface=lo\nbind-dynamic\n"
+		"dhcp-leasefile=%s/" DNSMASQ_LEASES "\n",
+		bridge, dir);
+	print_dns(out, config);
+	print_dhcp(out, config, dir);
+	print_ra(out, config, bridge);
+}
+
+void dnsmasq_hosts_print(FILE *out, const struct network_reservation *reservations, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct network_reservation *each = &reservations[i];
+
+		fprintf(out, "%02x:%02x:%02x:%02x:%02x:%02x,%s%s%s\n", each->mac[0], each->mac[1],
+			each->mac[2], each->mac[3], each->mac[4], each->mac[5],
+			text4(each->address).s, each->name[0] ? "," : "", each->name);
+	}
+}
+
+/* "*": none. What is no host name by RFC 1123 is none either. */
+static void take_name(const char *text, char ret[NETWORK_NAME_MAX + 1])
+{
+	size_t len = strlen(text);
+
+	ret[0] = '\0';
+	if (len > NETWORK_NAME_MAX)
+		return;
+	for (size_t i = 0; i < len; i++) {
+		if (!isalnum((unsigned char)text[i]) && text[i] != '-')
+			return;
+	}
+	for (size_t i = 0; i <= len; i++)
+		ret[i] = (char)tolower((unsigned char)text[i]);
+}
+
+/* The hardware's type may stand before its address: "06-02:..." is not Ethernet's. */
+bool dnsmasq_lease_parse(const char *line, size_t len, struct network_lease *ret)
+{
+	char text[256], address[16], name[128];
+	struct network_lease lease = { 0 };
+	int end = 0;
+
+	if (len >= sizeof(text))
+		return false;
+	memcpy(text, line, len);
+	text[len] = '\0';
+	if (sscanf(text, "%" SCNd64 " %hhx:%hhx:%hhx:%hhx:%hhx:%hhx %15s %127s%n", &lease.expires_s,
+		   &lease.mac[0], &lease.mac[1], &lease.mac[2], &lease.mac[3], &lease.mac[4],
+		   &lease.mac[5], address, name, &end) != 9 ||
+	    lease.expires_s < 0 || inet_pton(AF_INET, address, &lease.address) != 1)
+		return false;
+	take_name(name, lease.name);
+	*ret = lease;
+	return true;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * macvtap.c - an interface of kind macvtap, and the character device to it
+ *
+ * The device is /dev/tapN, N the interface's index, made by devtmpfs. In a container there is none:
+ * a node of our own is made then, and gone again once it is open.
+ */
+#include "net/kernel/macvtap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "net/kernel/tap_device.h"
+#include "sys/explain.h"
+
+static bool put_info(struct nl_msg *message, bool isolated)
+{
+	struct nlattr *info = nla_nest_start(message, IFLA_LINKINFO), *data;
+	bool ok = info && nla_put_string(message, IFLA_INFO_KIND, "macvtap") == 0;
+
+	data = ok ? nla_nest_start(message, IFLA_INFO_DATA) : NULL;
+	if (!data || nla_put_u32(message, IFLA_MACVLAN_MODE,
+				 isolated ? MACVLAN_MODE_PRIVATE : MACVLAN_MODE_BRIDGE) < 0)
+		return false;
+	nla_nest_end(message, data);
+	nla_nest_end(message, info);
+	return true;
+}
+
+static int add(struct netlink *netlink, const char *name, unsigned int lower, const uint8_t *mac,
+	       bool isolated)
+{
+	struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	struct ifinfomsg info = { 0 };
+
+	if (!message)
+		return -ENOMEM;
+	if (nlmsg_append(message, &info, sizeof(info), NLMSG_ALIGNTO) < 0 ||
+	    nla_put_string(message, IFLA_IFNAME, name) < 0 ||
+	    nla_put_u32(message, IFLA_LINK, lower) < 0 ||
+	    (mac && nla_put(message, IFLA_ADDRESS, FRAME_MAC, mac) < 0) ||
+	    !put_info(message, isolated)) {
+		nlmsg_free(message);
+		return -ENOMEM;
+	}
+	return netlink_request(netlink, message);
+}
+
+int macvtap_set_mac(struct netlink *netlink, unsigned int ifindex, const uint8_t mac[FRAME_MAC])
+{
+	struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWLINK, 0);
+	struct ifinfomsg info = { .ifi_index = (int)ifindex };
+
+	if (message && (nlmsg_append(message, &info, sizeof(info), NLMSG_ALIGNTO) < 0 ||
+			nla_put(message, IFLA_ADDRESS, FRAME_MAC, mac) < 0)) {
+		nlmsg_free(message);
+		return -ENOMEM;
+	}
+	return netlink_request(netlink, message);
+}
+
+/* "macvtap" among the character devices. Return: its major number, 0: none */
+static unsigned int major_number(void)
+{
+	FILE *file = fopen("/proc/devices", "re");
+	unsigned int number = 0;
+	char line[80], name[40];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%u %39s", &number, name) == 2 && strcmp(name, "macvtap") == 0)
+			break;
+		number = 0;
+	}
+	if (file)
+		fclose(file);
+	return number;
+}
+
+/* The minor number is told by sysfs only, which may show another network namespace: then ENOENT. */
+static int minor_number(const char *name, unsigned int ifindex, unsigned int *ret)
+{
+	char path[128], text[32];
+	unsigned int number;
+	FILE *file;
+	int r = -EINVAL;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/macvtap/tap%u/dev", name, ifindex);
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	if (fgets(text, sizeof(text), file) && sscanf(text, "%*u:%u", &number) == 1) {
+		*ret = number;
+		r = 0;
+	}
+	fclose(file);
+	return r;
+}
+
+static int open_own_node(const char *name, unsigned int ifindex)
+{
+	char path[64];
+	unsigned int minor_n = 0;
+	int r = minor_number(name, ifindex, &minor_n), fd;
+
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "/dev/.outrigger-%s", name);
+	unlink(path);
+	if (mknod(path, S_IFCHR | 0600, makedev(major_number(), minor_n)) < 0)
+		return -errno;
+	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	r = fd < 0 ? -errno : fd;
+	unlink(path);
+	return r;
+}
+
+/* /dev/tapN of another namespace's interface has the same name: the node must be this one's. */
+static int open_node(const char *name, unsigned int ifindex)
+{
+	char path[64];
+	unsigned int minor_n;
+	struct stat stat;
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/tap%u", ifindex);
+	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return open_own_node(name, ifindex);
+	if (minor_number(name, ifindex, &minor_n) < 0 ||
+	    (fstat(fd, &stat) == 0 && minor(stat.st_rdev) == minor_n))
+		return fd;
+	close(fd);
+	return open_own_node(name, ifindex);
+}
+
+int macvtap_open(struct netlink *netlink, const char *name, unsigned int lower, const uint8_t *mac,
+		 bool isolated, unsigned int *ret_ifindex, int *ret_fd, char **ret_error)
+{
+	unsigned int ifindex;
+	int fd, r = add(netlink, name, lower, mac, isolated);
+
+	if (r < 0)
+		return r;
+	ifindex = if_nametoindex(name);
+	fd = open_node(name, ifindex);
+	r = fd < 0 ? explain(ret_error, fd,
+			     "cannot open /dev/tap%u, the device of a macvtap interface: %s; let this "
+			     "user read and write it, or run with CAP_MKNOD",
+			     ifindex, strerror(-fd))
+		   : tap_device_set_up(fd, "");
+	if (r < 0) {
+		if (fd >= 0)
+			close(fd);
+		(void)host_link_remove(netlink, ifindex);
+		return r;
+	}
+	*ret_ifindex = ifindex;
+	*ret_fd = fd;
+	return 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * privilege.h - which capabilities a kernel network takes, and how to get them
+ */
+#ifndef NET_KERNEL_PRIVILEGE_H
+#define NET_KERNEL_PRIVILEGE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/** privilege_check() - is CAP_NET_ADMIN in effect? @ret_error says how to grant it. Return: 0, -EPERM */
+int privilege_check(char **ret_error);
+
+/** privilege_explain() - the same sentence, for a refusal by the kernel. Return: @error */
+int privilege_explain(int error, char **ret_error);
+
+/**
+ * privilege_become() - in a child between fork and exec: give up all but what dnsmasq takes
+ * (CAP_NET_ADMIN, _BIND_SERVICE, _RAW), which the program then run keeps
+ * @uid, @gid: to become, if we are root. In a user namespace without that user we stay who we are
+ * Async-signal-safe. Return: 0 or -errno
+ */
+int privilege_become(uid_t uid, gid_t gid);
+
+#endif

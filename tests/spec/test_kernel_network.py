@@ -1,0 +1,521 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`outrigger net shared|host --network kernel`, with Linux network stacks as guests and as the outside.
+
+    guest --- TAP --- stream socket --- outrigger --- TAP -+
+                                                           +- rig0 - host - up0 ------ outside
+    guest --- TAP --- stream socket --- outrigger --- TAP -+   10.9.0.1, fd09::1       10.9.0.2, fd09::2
+
+The host is this test's own namespace. The outside has routes back to the guests, so that what does not get through
+is stopped by the host, not by a missing route.
+"""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import unittest
+
+import fixture
+import namespaces as ns
+import vfio_user_client as vu
+
+SHARED = ("--start-address", "192.168.77.1", "--end-address", "192.168.77.99", "--subnet-mask", "255.255.255.0",
+          "--nat66-prefix", "fd77::")
+GATEWAY, GATEWAY6 = "192.168.77.1", "fd77::2"
+MACS = [f"02:77:00:00:00:0{i}" for i in range(8)]
+PORT = 7000
+
+
+def setUpModule():
+    ns.become_host("dnsmasq", "nft")
+    ns.run("sh", "-c", "echo nameserver 10.9.0.2 > /run/resolv.conf && mount --bind /run/resolv.conf /etc/resolv.conf")
+
+
+class Network(fixture.Server):
+    """`outrigger net ...` with one stream socket."""
+
+    def __init__(self, directory, arguments, mode="shared", name="ports", **popen):
+        self.path = directory.join(name)
+        super().__init__([self.path], ["net", mode, "--network", "kernel", "--stream", self.path, *arguments], **popen)
+
+
+class KernelTestCase(unittest.TestCase):
+    """A fresh network for each test: self.network, or none if arguments is None; and the outside."""
+
+    mode = "shared"
+    arguments = SHARED
+
+    def setUp(self):
+        self.directory = fixture.Directory()
+        self.addCleanup(self.directory.remove)
+        self.host = ns.HostNamespace()
+        self.addCleanup(self.host.close)
+        self.outside = ns.Namespace()
+        self.addCleanup(self.outside.close)
+        self.outside.connect("up0", "10.9.0.", "fd09::")
+        self.addCleanup(ns.ip, "link", "del", "up0", check=False)
+        self.outside.run("ip", "route", "add", "192.168.0.0/16", "via", "10.9.0.1")
+        self.outside.run("ip", "route", "add", "fd77::/64", "via", "fd09::1")
+        ns.ip("route", "replace", "default", "via", "10.9.0.2")
+        if self.arguments is not None:
+            self.network = self.start(*self.arguments, mode=self.mode)
+
+    def start(self, *arguments, mode="shared", name="ports", **popen):
+        network = Network(self.directory, arguments, mode, name, **popen)
+        self.addCleanup(network.kill)
+        return network
+
+    def guest(self, index=0, name="", network=None, address=True):
+        guest = ns.Guest((network or self.network).path, MACS[index])
+        self.addCleanup(guest.close)
+        if address:
+            guest.lease = guest.dhcp(name)
+            self.assertIn("address", guest.lease, str(self.network))
+            guest.address = guest.lease["address"]
+        return guest
+
+    def refused(self, *arguments, mode="shared", **popen):
+        """Start one that must not start. Return: what it said"""
+        process = fixture.Process(["net", mode, "--network", "kernel", "--stream", self.directory.join("no"), *arguments],
+                                  **popen)
+        try:
+            self.assertNotEqual(process.wait(), 0)
+            self.assertIsNone(fixture.sanitizer_report(process.stderr()))
+            return process.stderr()
+        finally:
+            process.kill()
+
+    def links(self):
+        return {line.split(":")[1].strip().split("@")[0] for line in ns.ip("-o", "link").splitlines()}
+
+
+def setting(family, interface, name):
+    with open(f"/proc/sys/net/{family}/conf/{interface}/{name}", encoding="ascii") as file:
+        return int(file.read())
+
+
+def dnsmasq_pid(network):
+    """Of the child that serves this network; None while there is none."""
+    children = ns.run("pgrep", "-P", str(network.pid), "-x", "dnsmasq", check=False).split()
+    return int(children[0]) if children else None
+
+
+class Shared(KernelTestCase):
+    def test_a_guest_gets_its_lease_with_router_dns_and_mtu(self):
+        lease = self.guest().lease
+        self.assertRegex(lease.pop("address"), r"^192\.168\.77\.([2-9]|[1-9]\d)$")
+        self.assertEqual(lease, {"prefix_len": "24", "router": GATEWAY, "dns": GATEWAY, "mtu": "1500",
+                                 "lease_s": "86400"})
+
+    def test_guests_reach_each_other_and_the_host(self):
+        a, b = self.guest(0), self.guest(1)
+        b.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        self.host.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        self.assertEqual(a.ask(b.address, PORT), a.address)
+        self.assertEqual(a.ask(GATEWAY, PORT), a.address)
+        self.assertEqual(self.host.ask(b.address, PORT), GATEWAY)
+
+    def test_guests_reach_the_outside_as_the_host(self):
+        self.outside.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        self.outside.serve("answer", "udp", "0.0.0.0", str(PORT))
+        guest = self.guest()
+        self.assertEqual(guest.ask("10.9.0.2", PORT), "10.9.0.1")
+        self.assertEqual(guest.ask("10.9.0.2", PORT, "udp"), "10.9.0.1")
+
+    def test_guests_reach_each_other_and_the_outside_by_ipv6(self):
+        a, b = self.guest(0, address=False), self.guest(1, address=False)
+        b.serve("answer", "tcp", "::", str(PORT))
+        self.outside.serve("answer", "tcp", "::", str(PORT))
+        address = a.python("print(address6())")
+        self.assertTrue(address.startswith("fd77:"), address)
+        self.assertEqual(a.ask(b.python("print(address6())"), PORT), address)
+        self.assertEqual(a.ask("fd09::2", PORT), "fd09::1")
+
+    def test_the_outside_does_not_reach_guests(self):
+        guest = self.guest()
+        guest.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        guest.serve("answer", "tcp", "::", str(PORT + 1))
+        self.assertEqual(self.host.ask(guest.address, PORT), GATEWAY)  # so it listens
+        self.assertEqual(self.outside.ask(guest.address, PORT), "")
+        self.assertEqual(self.outside.ask(guest.python("print(address6())"), PORT + 1), "")
+
+    def test_masquerading_follows_the_routes_to_another_uplink(self):
+        self.outside.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        guest = self.guest()
+        self.outside.connect("vpn0", "10.8.0.")
+        self.addCleanup(ns.ip, "link", "del", "vpn0", check=False)
+        self.outside.run("ip", "address", "add", "10.7.0.1/32", "dev", "lo")
+        ns.ip("route", "replace", "10.7.0.0/24", "via", "10.8.0.2")
+        vu.wait_until(lambda: setting("ipv4", "vpn0", "forwarding"), "the new interface forwards")
+        self.assertEqual(guest.ask("10.7.0.1", PORT), "10.8.0.1")
+        ns.ip("route", "replace", "10.7.0.0/24", "via", "10.9.0.2")
+        self.assertEqual(guest.ask("10.7.0.1", PORT), "10.9.0.1")
+
+    def test_the_host_routes_for_nobody_else(self):
+        other = ns.Namespace()
+        self.addCleanup(other.close)
+        other.connect("up1", "10.6.0.")
+        self.addCleanup(ns.ip, "link", "del", "up1", check=False)
+        other.run("ip", "route", "add", "default", "via", "10.6.0.1")
+        self.outside.run("ip", "route", "add", "10.6.0.0/24", "via", "10.9.0.1")
+        self.outside.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        vu.wait_until(lambda: setting("ipv4", "up1", "forwarding"), "the new interface forwards")
+        self.assertEqual(other.ask("10.9.0.2", PORT), "")
+        ns.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")  # a router as a whole now: our rules step back
+        self.addCleanup(ns.run, "sh", "-c", "echo 0 > /proc/sys/net/ipv4/ip_forward")
+        vu.wait_until(lambda: other.ask("10.9.0.2", PORT) == "10.6.0.2", "routed for others, too")
+
+    def test_what_is_bound_to_loopback_is_closed_to_guests(self):
+        self.network.stop()
+        self.network = self.start(*SHARED, "--forward", "tcp:127.0.0.1:8080-192.168.77.50:80")
+        guest = self.guest()
+        heard = self.host.serve("answer", "udp", "127.0.0.1", str(PORT))
+        self.assertEqual(setting("ipv4", "rig0", "route_localnet"), 1)
+        gateway_mac = ns.ip("link", "show", "rig0").split("link/ether ")[1].split()[0]
+        guest.python(f"send_udp({gateway_mac!r}, {guest.address!r}, '127.0.0.1', {PORT})")
+        dropped = 'iifname "rig0" ip daddr 127.0.0.0/8 counter packets 1 '
+        vu.wait_until(lambda: dropped in ns.run("nft", "list", "ruleset"), "dropped by the guard")
+        self.assertIsNone(heard.poll())
+
+    def test_cloud_metadata_is_closed_unless_allowed(self):
+        self.outside.run("ip", "address", "add", "169.254.169.254/32", "dev", "lo")
+        self.outside.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        ns.ip("route", "add", "169.254.169.254", "via", "10.9.0.2")
+        self.assertEqual(self.guest().ask("169.254.169.254", PORT), "")
+        self.network.stop()
+        self.network = self.start(*SHARED, "--allow", f"169.254.169.254:{PORT}")
+        self.assertEqual(self.guest(1).ask("169.254.169.254", PORT), "10.9.0.1")
+
+    def test_frames_that_are_too_short_do_not_reach_the_tap(self):
+        def received():
+            after = ns.run("cat", "/proc/self/net/dev").partition("rig0p1:")[2].split()
+            return int(after[1]) if after else None
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.connect(self.network.path)
+        frame = bytes.fromhex("ffffffffffff" + MACS[5].replace(":", "") + "88b5")
+        client.sendall(len(frame).to_bytes(4, "big") + frame)
+        vu.wait_until(lambda: received() == 1, "a frame that is just long enough")
+        client.sendall((13).to_bytes(4, "big") + frame[:13] + (0).to_bytes(4, "big"))
+        try:
+            client.sendall(len(frame).to_bytes(4, "big") + frame)
+        except OSError:
+            pass
+        # Either the peer is sent away for it, or what is too short is dropped.
+        vu.wait_until(lambda: received() in (2, None), "the frame after it, or the port's end")
+
+
+class Isolated(KernelTestCase):
+    arguments = (*SHARED, "--isolated")
+
+    def test_isolated_guests_reach_the_host_and_the_outside_but_not_each_other(self):
+        self.outside.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        a, b = self.guest(0), self.guest(1)
+        b.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        self.host.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        self.assertEqual(a.ask("10.9.0.2", PORT), "10.9.0.1")
+        self.assertEqual(a.ask(GATEWAY, PORT), a.address)
+        self.assertEqual(self.host.ask(b.address, PORT), GATEWAY)
+        self.assertEqual(a.ask(b.address, PORT), "")
+        # Nor by the gateway.
+        a.run("ip", "route", "add", f"{b.address}/32", "via", GATEWAY)
+        self.assertEqual(a.ask(b.address, PORT), "")
+
+
+class Host(KernelTestCase):
+    mode = "host"
+    arguments = SHARED[:6]
+
+    def test_guests_of_a_host_network_reach_each_other_and_the_gateway_and_nothing_else(self):
+        a, b = self.guest(0), self.guest(1)
+        self.assertNotIn("router", a.lease)
+        self.assertEqual(a.lease["dns"], GATEWAY)
+        for each in (b, self.host, self.outside):
+            each.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        self.assertEqual(a.ask(b.address, PORT), a.address)
+        self.assertEqual(a.ask(GATEWAY, PORT), a.address)
+        self.assertEqual(self.host.ask(b.address, PORT), GATEWAY)
+        self.assertEqual(self.outside.ask(b.address, PORT), "")
+        a.run("ip", "route", "add", "default", "via", GATEWAY)
+        ns.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")  # somebody else's doing
+        self.addCleanup(ns.run, "sh", "-c", "echo 0 > /proc/sys/net/ipv4/ip_forward")
+        self.assertEqual(a.ask("10.9.0.2", PORT), "")
+        self.assertEqual(a.ask("10.9.0.1", PORT), "")
+
+    def test_a_host_network_does_not_make_the_host_forward(self):
+        self.assertEqual(setting("ipv4", "rig0", "forwarding"), 0)
+        self.assertEqual(setting("ipv4", "up0", "forwarding"), 0)
+
+
+class Two(KernelTestCase):
+    def test_guests_of_different_networks_do_not_reach_each_other(self):
+        other = self.start(name="other")
+        self.assertIn("192.168.64.1/24", other.ready_line)
+        a, b = self.guest(0), self.guest(1, network=other)
+        for each, probe in ((a, b), (b, a)):
+            each.serve("answer", "tcp", "0.0.0.0", str(PORT))
+            self.assertNotEqual(self.host.ask(each.address, PORT), "")
+            self.assertEqual(probe.ask(each.address, PORT), "")
+
+    def test_two_networks_that_start_at_once_get_subnets_of_their_own(self):
+        self.network.stop()
+        both = [fixture.Process(["net", "shared", "--network", "kernel", "--stream", self.directory.join(f"s{i}")])
+                for i in range(2)]
+        self.addCleanup(lambda: [each.kill() for each in both])
+        lines = [each.read_line() for each in both]
+        self.assertTrue(all("ready" in line for line in lines), [str(each) for each in both])
+        self.assertEqual(len(set(ns.ip("-o", "-4", "address").count(f"192.168.{i}.1/24") for i in range(256)) - {0, 1}), 0)
+
+    def test_one_that_stays_serves_on_when_the_other_ends(self):
+        other = self.start(name="other")
+        guest = self.guest()
+        self.outside.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        other.stop()
+        self.assertEqual(guest.ask("10.9.0.2", PORT), "10.9.0.1")
+
+    def test_a_subnet_in_use_is_refused_and_its_owner_is_named(self):
+        said = self.refused(*SHARED)
+        self.assertIn(f"192.168.77.1/24 of interface rig0 (outrigger: shared network, process {self.network.pid})", said)
+        said = self.refused("--start-address", "10.9.0.1", "--end-address", "10.9.0.9", "--subnet-mask", "255.255.0.0")
+        self.assertIn("10.9.0.1/24 of interface up0", said)
+        ns.ip("route", "add", "10.66.0.0/16", "via", "10.9.0.2")
+        said = self.refused("--start-address", "10.66.1.1", "--end-address", "10.66.1.9", "--subnet-mask", "255.255.255.0")
+        self.assertIn("the route to 10.66.0.0/16 by up0", said)
+
+
+class Named(KernelTestCase):
+    arguments = None
+    UUID = "0c1d2e3f-4a5b-4c6d-8e7f-001122334455"
+
+    def named(self, name, *arguments, uuid=UUID):
+        return self.start("--net-uuid", uuid, *arguments, mode="host", name=name)
+
+    def guest_at(self, network, index):
+        guest = self.guest(index, network=network, address=False)
+        guest.address = f"10.3.0.{index + 1}"
+        guest.run("ip", "address", "add", f"{guest.address}/24", "dev", "eth0")
+        return guest
+
+    def test_processes_with_one_uuid_share_a_network_that_has_nothing_of_the_hosts(self):
+        first, second, other = self.named("a"), self.named("b"), self.named("c", uuid=self.UUID.replace("0c", "0d"))
+        a, b, c = (self.guest_at(network, i) for i, network in enumerate((first, second, other)))
+        b.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        self.assertEqual(a.ask(b.address, PORT), a.address)
+        self.assertEqual(c.ask(b.address, PORT), "")
+        self.assertNotIn("rig", ns.ip("-o", "address"))
+        self.assertIsNone(dnsmasq_pid(first))
+
+    def test_the_last_one_to_leave_removes_the_network(self):
+        first, second = self.named("a"), self.named("b")
+        first.stop()
+        a, b = self.guest_at(second, 0), self.guest_at(self.named("c"), 1)
+        b.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        self.assertEqual(a.ask(b.address, PORT), a.address)
+        for each in (a, b):
+            each.close()
+        second.kill()
+        self.named("d").stop()
+        self.assertEqual(len([link for link in self.links() if link.startswith("rig")]), 2, self.links())  # c's
+
+    def test_an_isolated_one_is_for_one_process(self):
+        network = self.named("a", "--isolated")
+        said = self.refused("--net-uuid", self.UUID, mode="host")
+        self.assertIn(f"isolated network {self.UUID}, process {network.pid}", said)
+
+
+class Forwards(KernelTestCase):
+    arguments = None
+
+    def serve(self, *specs):
+        words = [word for spec in specs for word in ("--forward", spec)]
+        self.network = self.start(*SHARED, "--reserve", f"{MACS[0]}=192.168.77.10,name=web", *words)
+        guest = self.guest()
+        self.assertEqual(guest.address, "192.168.77.10")
+        guest.serve("answer", "tcp", "0.0.0.0", "80")
+        guest.serve("answer", "udp", "0.0.0.0", "53")
+        return guest
+
+    def test_the_outside_reaches_a_forwarded_port_and_its_address_is_kept(self):
+        self.serve("tcp:8080-192.168.77.10:80", "udp:10.9.0.1:5353-192.168.77.10:53")
+        self.assertEqual(self.outside.ask("10.9.0.1", 8080), "10.9.0.2")
+        self.assertEqual(self.outside.ask("10.9.0.1", 5353, "udp"), "10.9.0.2")
+        self.assertEqual(self.outside.ask("10.9.0.1", 8081), "")
+
+    def test_the_host_itself_reaches_a_forwarded_port(self):
+        self.serve("tcp:8080-192.168.77.10:80", "tcp:127.0.0.1:9090-192.168.77.10:80")
+        for address, port in (("10.9.0.1", 8080), ("127.0.0.1", 8080), ("127.0.0.1", 9090)):
+            self.assertEqual(self.host.ask(address, port), GATEWAY, (address, port))
+        self.assertEqual(self.outside.ask("10.9.0.1", 9090), "")
+
+    def test_guests_reach_a_forwarded_port_too(self):
+        self.serve("tcp:8080-192.168.77.10:80")
+        self.assertEqual(self.guest(1).ask("10.9.0.1", 8080), GATEWAY)
+
+    def test_a_forward_to_a_name_follows_its_lease(self):
+        self.serve("tcp:8080-web:80")
+        vu.wait_until(lambda: self.outside.ask("10.9.0.1", 8080) == "10.9.0.2", "the forward to the guest's name")
+
+    def test_a_forward_by_ipv6_reaches_the_guest(self):
+        self.network = self.start(*SHARED, "--forward", "tcp:[fd09::1]:8080-[fd77::99]:80")
+        guest = self.guest()
+        guest.python("address6()")
+        guest.run("ip", "address", "add", "fd77::99/64", "dev", "eth0", "nodad")
+        guest.serve("answer", "tcp", "::", "80")
+        self.assertEqual(self.outside.ask("fd09::1", 8080), "fd09::2")
+
+    def test_forwards_that_cannot_be_are_refused_in_words(self):
+        taken = self.host.serve("answer", "tcp", "0.0.0.0", "8080")
+        for spec, words in (("tcp:8080-192.168.77.10:80", "another program on the host uses this port"),
+                            ("tcp:10.5.5.5:80-192.168.77.10:80", "the host has no such address"),
+                            (f"tcp:[{self.directory.join('u')}]-192.168.77.10:80", "no UNIX sockets"),
+                            ("tcp:[::1]:80-[fd77::5]:80", "does not forward from [::1]")):
+            self.assertIn(words, self.refused(*SHARED, "--forward", spec))
+        self.assertIsNone(taken.poll())
+
+
+class Leases(KernelTestCase):
+    arguments = None
+
+    def test_options_reach_the_guest(self):
+        self.network = self.start(*SHARED, "--mtu", "1400", "--domain", "vm.test", "--lease-time", "600", "--dns", "9.9.9.9",
+                                  "--boot-file", "pxe.0")
+        lease = self.guest().lease
+        self.assertEqual((lease["mtu"], lease["domain"], lease["lease_s"], lease["dns"]), ("1400", "vm.test", "600", "9.9.9.9"))
+        self.assertIn("pxe.0", (lease.get("boot_file"), lease.get("file")))
+
+    def test_the_gateway_resolves_names_of_guests(self):
+        self.network = self.start(*SHARED)
+        a, b = self.guest(0, "first"), self.guest(1, "second")
+        self.assertEqual(b.python(f"print(lookup({GATEWAY!r}, 'first'))"), a.address)
+
+    def test_a_guest_gets_the_same_address_after_a_restart(self):
+        state = self.directory.join("state")
+        os.mkdir(state, 0o700)
+        self.network = self.start("--state-dir", state)
+        first = [self.guest(i).address for i in range(2)]
+        self.network.stop()
+        self.network = self.start("--state-dir", state)
+        self.assertEqual([self.guest(i).address for i in (1, 0)], first[::-1])
+
+    def test_a_subnet_once_picked_is_kept(self):
+        state = self.directory.join("state")
+        os.mkdir(state)
+        ns.ip("link", "add", "busy", "type", "bridge")
+        self.addCleanup(ns.ip, "link", "del", "busy", check=False)
+        ns.ip("address", "add", "192.168.64.5/24", "dev", "busy")
+        self.network = self.start("--state-dir", state)
+        self.assertIn(" 192.168.65.1/24", self.network.ready_line)
+        self.network.stop()
+        ns.ip("link", "del", "busy")
+        self.network = self.start("--state-dir", state)
+        self.assertIn(" 192.168.65.1/24", self.network.ready_line)
+
+    def test_without_dhcp_nobody_gets_a_lease_but_names_and_prefixes_are_served(self):
+        self.network = self.start(*SHARED, "--dhcp", "off")
+        guest = self.guest(address=False)
+        self.assertTrue(guest.python("print(address6())").startswith("fd77:"))
+        self.assertIn("53", ns.run("sh", "-c", "cat /proc/net/udp | grep -i ':0035 ' >/dev/null && echo 53"))
+        self.assertNotIn(":0043 ", ns.run("cat", "/proc/net/udp"))
+
+    def test_an_exhausted_pool_is_said_in_the_log(self):
+        self.network = self.start("--start-address", "192.168.77.1", "--end-address", "192.168.77.3", "--subnet-mask",
+                                  "255.255.255.0")
+        self.guest(0)
+        self.guest(1)
+        late = self.guest(2, address=False)
+        late.python("import namespace_guest; namespace_guest.DHCP_S = 3; dhcp()")
+        vu.wait_until(lambda: "no address left for a guest" in self.network.stderr(), "a line in the log")
+
+
+class Ends(KernelTestCase):
+    def left(self):
+        files = os.listdir("/run/outrigger")
+        return [link for link in self.links() if link.startswith("rig")], ns.run("nft", "list", "tables"), files
+
+    def test_nothing_is_left_at_the_end(self):
+        self.guest()
+        self.assertEqual(setting("ipv4", "up0", "forwarding"), 1)
+        self.network.stop()
+        self.assertEqual(self.left(), ([], "", []))
+        self.assertEqual(setting("ipv4", "up0", "forwarding"), 0)
+
+    def test_after_a_kill_the_next_network_starts_clean(self):
+        ns.ip("link", "add", "rig1", "type", "bridge")  # not ours, whatever its name
+        self.addCleanup(ns.ip, "link", "del", "rig1")
+        self.guest()
+        child = dnsmasq_pid(self.network)
+        self.network.kill()
+        vu.wait_until(lambda: not os.path.exists(f"/proc/{child}"), "dnsmasq ended with us")
+        self.assertEqual(ns.run("nft", "list", "tables"), "")
+        self.assertIn("rig0", self.links())
+        self.network = self.start(*SHARED)
+        self.assertIn("removed rig0, left behind", self.network.stderr())
+        self.guest()
+        self.network.stop()
+        self.assertEqual(self.left(), (["rig1"], "", []))
+
+    def test_a_living_network_is_no_leftover(self):
+        guest = self.guest()
+        self.start(name="other").stop()
+        self.host.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        self.assertEqual(guest.ask(GATEWAY, PORT), guest.address)
+
+    def test_a_dnsmasq_that_dies_is_started_again(self):
+        guest = self.guest()
+        first = dnsmasq_pid(self.network)
+        os.kill(first, signal.SIGKILL)
+        vu.wait_until(lambda: dnsmasq_pid(self.network) not in (None, first), "another dnsmasq")
+        self.assertIn("dnsmasq ended (killed by Killed)", self.network.stderr())
+        self.assertEqual(guest.dhcp()["address"], guest.address)
+
+    def test_it_ends_when_its_bridge_is_removed(self):
+        ns.ip("link", "del", "rig0")
+        self.assertEqual(self.network.wait(), 1)
+        self.assertIn("somebody removed the network's bridge, rig0", self.network.stderr())
+        self.assertEqual(self.left(), ([], "", []))
+
+    def test_a_flushed_ruleset_of_others_leaves_ours(self):
+        self.outside.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        guest = self.guest()
+        ns.run("nft", "flush", "ruleset")
+        self.assertEqual(guest.ask("10.9.0.2", PORT), "10.9.0.1")
+
+    def test_dnsmasq_runs_without_what_it_does_not_need(self):
+        with open(f"/proc/{dnsmasq_pid(self.network)}/status", encoding="ascii") as file:
+            status = dict(line.split(":", 1) for line in file.read().splitlines())
+        self.assertNotEqual(status["Uid"].split()[0], "0")
+        self.assertEqual(int(status["CapPrm"], 16), 1 << 10 | 1 << 12 | 1 << 13)
+
+
+class Refused(KernelTestCase):
+    arguments = None
+
+    def test_a_missing_dnsmasq_is_named_with_its_package(self):
+        program = shutil.which("dnsmasq")
+        ns.mount("/dev/null", program, flags=ns.MS_BIND)
+        self.addCleanup(ns.umount, program)
+        said = self.refused()
+        self.assertIn("dnsmasq is not installed", said)
+        self.assertIn("package dnsmasq-base", said)
+        self.assertFalse([link for link in self.links() if link.startswith("rig")])
+
+    def test_a_missing_capability_is_named_with_how_to_grant_it(self):
+        self.directory.open_to_all = os.chmod(self.directory.path, 0o777)
+        process = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", fixture.executable(),
+                                  "net", "shared", "--network", "kernel", "--stream", self.directory.join("no")],
+                                 stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=20, check=False)
+        self.assertEqual(process.returncode, 1, process.stderr)
+        for word in ("CAP_NET_ADMIN", "setcap", "AmbientCapabilities=", "--network user"):
+            self.assertIn(word, process.stderr)
+
+    def test_host_loopback_is_refused_in_words(self):
+        self.assertIn("--host-loopback", self.refused("--host-loopback"))
+
+    def test_somebody_elses_firewall_that_drops_is_said(self):
+        ns.run("nft", "add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }")
+        self.addCleanup(ns.run, "nft", "delete table ip filter")
+        self.assertIn("nftables: ip filter FORWARD", self.start().stderr())
+
+
+if __name__ == "__main__":
+    unittest.main()
