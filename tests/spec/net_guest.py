@@ -221,7 +221,7 @@ class Guest:
             self.connections[connection.key] = connection
             connection.send(SYN)
         self.until(lambda: connection.established or connection.ended, timeout)
-        return connection if connection.established and not connection.ended else None
+        return connection if connection.established and connection.ended != "rst" else None
 
     def ping(self, to, timeout=TIMEOUT):
         address = ipaddress.ip_address(to)

@@ -163,6 +163,13 @@ class Udp(ForwardTestCase):
         self.ask(socket.AF_INET6, (OUTSIDE6, 5353), OUTSIDE6)
         self.assertEqual([peer[0] for peer in guest.peers], [GATEWAY6, OUTSIDE6])
 
+    def test_loopback_clients_are_seen_as_the_gateway_whoever_asked_before(self):
+        _, guest = self.serve(f"udp:5353-{GUEST}:80")
+        for client in OUTSIDE4, "127.0.0.1", "127.0.0.7", OUTSIDE4, "127.0.0.1":
+            self.ask(socket.AF_INET, (client if client == OUTSIDE4 else "127.0.0.1", 5353), client)
+        seen = [peer[0] for peer in guest.peers]
+        self.assertEqual(seen, [OUTSIDE4, GATEWAY, GATEWAY, OUTSIDE4, GATEWAY])
+
     def test_the_same_port_for_tcp(self):
         self.serve(f"udp:127.0.0.1:5353-{GUEST}:80", f"tcp:127.0.0.1:5353-{GUEST}:80")
         self.ask(socket.AF_INET, ("127.0.0.1", 5353))

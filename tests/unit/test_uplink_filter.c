@@ -153,6 +153,89 @@ static void broadcast_does_not_reach_the_hosts_lan(void **state)
 	}
 }
 
+static void metadata_of_clouds_is_closed_in_both_modes(void **state)
+{
+	static const char *const addresses[] = { "169.254.169.254", "169.254.170.2",
+						 "100.100.100.200", "168.63.129.16" };
+
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		assert_false(ipv4_passes(NETWORK_SHARED, addresses[i], TCP));
+		assert_false(ipv4_passes(NETWORK_HOST, addresses[i], TCP));
+	}
+	assert_false(ipv6_passes(NETWORK_SHARED, "fd00:ec2::254", TCP, 0));
+	assert_false(ipv6_passes(NETWORK_HOST, "fd00:ec2::254", TCP, 0));
+	assert_false(ipv6_passes(NETWORK_SHARED, "fe80::a9fe:a9fe", TCP, 0));
+}
+
+/* What --allow names, and the next port. */
+
+static bool allowed(enum network_mode mode, const struct network_allow *allow, uint8_t *frame,
+		    size_t len, size_t transport, unsigned int port)
+{
+	struct network_config config = config_of(mode);
+	struct network_allow copy = *allow;
+	struct uplink_filter filter;
+
+	config.allows = &copy;
+	config.n_allows = 1;
+	frame[transport + 2] = (uint8_t)(port >> 8);
+	frame[transport + 3] = (uint8_t)port;
+	uplink_filter_init(&filter, &config);
+	return uplink_filter_passes(&filter, frame, len);
+}
+
+static bool ipv4_allowed(enum network_mode mode, const char *allow, const char *destination,
+			 unsigned int port)
+{
+	struct network_allow entry = { .address = { .s6_addr = { [10] = 0xff, [11] = 0xff } },
+				       .prefix_len = 128,
+				       .port = 80 };
+	uint8_t frame[128];
+	size_t len = ipv4(frame, destination, TCP);
+
+	assert_int_equal(inet_pton(AF_INET, allow, entry.address.s6_addr + 12), 1);
+	return allowed(mode, &entry, frame, len, ETH + 20, port);
+}
+
+static bool ipv6_allowed(enum network_mode mode, const char *allow, const char *destination,
+			 unsigned int port)
+{
+	struct network_allow entry = { .prefix_len = 128, .port = 80 };
+	uint8_t frame[128];
+	size_t len = ipv6(frame, destination, TCP, 0);
+
+	assert_int_equal(inet_pton(AF_INET6, allow, &entry.address), 1);
+	return allowed(mode, &entry, frame, len, ETH + 40, port);
+}
+
+static void what_is_allowed_passes_in_both_modes(void **state)
+{
+	static const enum network_mode modes[] = { NETWORK_SHARED, NETWORK_HOST };
+
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(ipv4_allowed(modes[i], "169.254.169.254", "169.254.169.254", 80));
+		assert_false(ipv4_allowed(modes[i], "169.254.169.254", "169.254.169.254", 81));
+		assert_false(ipv4_allowed(modes[i], "169.254.169.254", "169.254.169.253", 80));
+		assert_true(ipv6_allowed(modes[i], "fd00:ec2::254", "fd00:ec2::254", 80));
+		assert_false(ipv6_allowed(modes[i], "fd00:ec2::254", "fd00:ec2::254", 81));
+	}
+	assert_true(ipv4_allowed(NETWORK_HOST, "192.0.2.1", "192.0.2.1", 80));
+	assert_false(ipv4_allowed(NETWORK_HOST, "192.0.2.1", "192.0.2.1", 81));
+}
+
+static void nothing_allows_what_no_router_forwards(void **state)
+{
+	static const char *const ipv4_martians[] = { "127.0.0.1", "0.0.0.0", "224.0.0.251",
+						     "255.255.255.255", "192.168.64.77" };
+	static const char *const ipv6_martians[] = { "::1", "::", "fe80::2", "ff02::fb",
+						     "fd12::77" };
+
+	for (size_t i = 0; i < 5; i++) {
+		assert_false(ipv4_allowed(NETWORK_SHARED, ipv4_martians[i], ipv4_martians[i], 80));
+		assert_false(ipv6_allowed(NETWORK_SHARED, ipv6_martians[i], ipv6_martians[i], 80));
+	}
+}
+
 static void host_mode_reaches_the_gateway_and_nothing_beyond(void **state)
 {
 	assert_true(ipv4_passes(NETWORK_HOST, "192.168.64.1", TCP));
@@ -321,6 +404,9 @@ int main(void)
 		cmocka_unit_test(packets_for_the_subnet_itself_do_not_leave_the_host),
 		cmocka_unit_test(no_router_forwards_groups_loopback_or_link_local),
 		cmocka_unit_test(broadcast_does_not_reach_the_hosts_lan),
+		cmocka_unit_test(metadata_of_clouds_is_closed_in_both_modes),
+		cmocka_unit_test(what_is_allowed_passes_in_both_modes),
+		cmocka_unit_test(nothing_allows_what_no_router_forwards),
 		cmocka_unit_test(host_mode_reaches_the_gateway_and_nothing_beyond),
 		cmocka_unit_test(the_hidden_name_server_and_dhcpv6_are_not_reached_directly),
 		cmocka_unit_test(neighbour_and_router_discovery_pass_in_both_modes),

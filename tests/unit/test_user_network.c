@@ -118,7 +118,8 @@ static void start(struct fixture *f, const struct network_config *config)
 	}
 }
 
-static int setup_mode(void **state, enum network_mode mode, bool isolated)
+/* The servers of these tests are on the host's loopback, open to guests unless @closed. */
+static int setup_access(void **state, enum network_mode mode, bool isolated, bool closed)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	struct network_config config;
@@ -126,9 +127,20 @@ static int setup_mode(void **state, enum network_mode mode, bool isolated)
 	assert_non_null(f);
 	assert_int_equal(network_config_default(mode, &config), 0);
 	config.isolated = isolated;
+	config.host_loopback = !closed;
 	start(f, &config);
 	*state = f;
 	return 0;
+}
+
+static int setup_mode(void **state, enum network_mode mode, bool isolated)
+{
+	return setup_access(state, mode, isolated, false);
+}
+
+static int setup_closed(void **state)
+{
+	return setup_access(state, NETWORK_SHARED, false, true);
 }
 
 static int setup_shared(void **state)
@@ -627,6 +639,22 @@ static void a_datagram_to_the_gateway_reaches_the_host_and_its_answer_comes_back
 	close(fd);
 }
 
+static void the_hosts_loopback_is_closed_unless_opened(void **state)
+{
+	struct fixture *f = *state;
+	struct guest *guest = &f->guests[0];
+	uint16_t port;
+	int fd = udp_server(&port);
+
+	assert_true(get_lease(f, guest));
+	send_udp(f, guest, f->addresses.gateway, port);
+	want(guest, is_echo_reply); /* comes behind it */
+	send_echo(f, guest, f->addresses.gateway);
+	assert_true(wait_for(f, guest, WAIT_MS));
+	assert_false(answer_ping(fd));
+	close(fd);
+}
+
 static void an_answer_after_a_long_pause_still_comes_back(void **state)
 {
 	struct fixture *f = *state;
@@ -829,12 +857,14 @@ int main(void)
 		RULE(isolated_guests_reach_the_gateway_and_not_each_other, setup_isolated),
 		RULE(a_datagram_to_the_gateway_reaches_the_host_and_its_answer_comes_back,
 		     setup_shared),
+		RULE(the_hosts_loopback_is_closed_unless_opened, setup_closed),
 		RULE(an_answer_after_a_long_pause_still_comes_back, setup_shared),
 		RULE(host_mode_reaches_no_other_address_of_the_host, setup_host),
 		RULE(a_router_solicitation_gets_the_prefix, setup_shared),
 		cmocka_unit_test(an_mtu_too_small_for_ipv6_has_none),
 		RULE(an_idle_network_lets_the_loop_sleep, setup_shared),
 		RULE(frames_made_of_noise_do_no_harm, setup_shared),
+		RULE(frames_made_of_noise_do_no_harm, setup_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

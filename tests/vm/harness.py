@@ -494,10 +494,11 @@ class Qmp:
 class WebServer:
 	"""Files of any size at /SIZE, the same bytes each time; PUT /NAME keeps a checksum.
 
-	A thread of the test, on 127.0.0.1 (or another address of the host).
+	A thread of the test, at all of the host's IPv4 addresses (or at one of them): the gateway's address
+	leads to none that is loopback.
 	"""
 
-	def __init__(self, address='127.0.0.1'):
+	def __init__(self, address='0.0.0.0'):
 		server = self
 
 		class Handler(http.server.BaseHTTPRequestHandler):

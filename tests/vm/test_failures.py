@@ -8,7 +8,7 @@
 	| 192.168.64.0/24                                        |
 	+----+---------------------------------------------------+
 	     | sockets
-	   this host: servers on 127.0.0.1, at the gateway 192.168.64.1 for guests
+	   this host: servers, at the gateway 192.168.64.1 for guests
 
 `a` is stopped, reset and shut out; `b` has traffic meanwhile.
 """

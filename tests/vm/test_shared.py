@@ -12,7 +12,7 @@ that behaves as Linux expects of one.
 	+--+------------------------------+         +--+-----------------------------------+
 	   | sockets                                   | sockets
 	+--+-------------------------------------------+--------------------------------------+
-	| this host: web servers on 127.0.0.1 and ::1, and outside at 203.0.113.1, 2001:db8::1 |
+	| this host: web servers, at the gateway, and outside at 203.0.113.1, 2001:db8::1      |
 	+--------------------------------------------------------------------------------------+
 """
 
@@ -100,9 +100,14 @@ class Reach(unittest.TestCase):
 
 	def test_gateway_leads_to_the_host_by_ipv6(self):
 		traffic.slaac_address(custom)
-		with harness.WebServer('::1') as web:
+		traffic.needs_sandbox()
+		with harness.WebServer('::') as web:
 			self.assertEqual(traffic.download_sha256(custom, web.url('fd12:3456:789a::2', MIB)),
 					 web.sha256(MIB))
+
+	def test_the_hosts_loopback_is_closed(self):
+		with harness.WebServer('127.0.0.1') as web:
+			self.assertFalse(traffic.fetches(plain, web.url('192.168.64.1', 1), within=10))
 
 	def test_hosts_behind_the_host_are_reached(self):
 		traffic.needs_sandbox()

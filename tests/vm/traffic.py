@@ -158,7 +158,7 @@ def download_sha256(guest, url, timeout=BULK_TIMEOUT):
 class TcpServer:
 	"""A thread that serves TCP connections one after the other, until its block is left."""
 
-	def __init__(self, address='127.0.0.1'):
+	def __init__(self, address='0.0.0.0'):
 		family = socket.AF_INET6 if ':' in address else socket.AF_INET
 		self._listening = socket.create_server((address, 0), family=family)
 		self.port = self._listening.getsockname()[1]
@@ -201,7 +201,7 @@ class TcpServer:
 class Sink(TcpServer):
 	"""Takes what it is sent, and remembers of each connection (bytes, SHA-256)."""
 
-	def __init__(self, address='127.0.0.1'):
+	def __init__(self, address='0.0.0.0'):
 		super().__init__(address)
 		self.received = []
 
@@ -227,7 +227,7 @@ class Stream(TcpServer):
 	BLOCK = 1 << 16
 	PAUSE = 0.03	# seconds between blocks, which leave a processor for the something else
 
-	def __init__(self, address='127.0.0.1'):
+	def __init__(self, address='0.0.0.0'):
 		super().__init__(address)
 		self.sent = 0
 		self._checksum = hashlib.sha256()

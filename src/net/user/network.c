@@ -137,6 +137,7 @@ static void user_each_counter(const struct network *network,
 	const struct user_network *user = (const struct user_network *)network;
 
 	gateway_each_counter(user->gateway, each, opaque);
+	uplink_each_counter(user->uplink, each, opaque);
 }
 
 /* Forwards */

@@ -2,13 +2,13 @@
 /*
  * uplink.c - the way out of a user network: libslirp on a port of the switch
  *
- *   switch --- ready, peek ---> services ---> uplink_filter ---> slirp_input()
- *   switch <-- channel_send --- services <---- send_packet callback
+ *   switch --- ready, peek ---> services ---> uplink_filter ---> host_nat ---> slirp_input()
+ *   switch <-- channel_send --- services <---------------------- host_nat <--- send_packet callback
  *
  * libslirp turns guests' packets into sockets of this process: NAT without privileges. It also is
- * the DNS forwarder and the IPv6 router. Who has which address: struct
- * network_addresses. The gateway's address leads to the host's loopback, as in QEMU's user network:
- * what the host serves on 127.0.0.1 or ::1, guests reach at the gateway.
+ * the DNS forwarder and the IPv6 router. Who has which address: struct network_addresses. For
+ * libslirp the gateway's address is the host's loopback; host_nat makes another address of the host of
+ * it. (Its disable_host_loopback stays off: answers to forwards' clients on loopback go there.)
  *
  * libslirp has one periodic job, the router advertisement every few minutes. It is done only while
  * the uplink's link is up, that is, while a guest is there to hear it: a process without guests
@@ -29,6 +29,8 @@
 
 #include "net/user/dns_rewrite.h"
 #include "net/user/forward.h"
+#include "net/user/host_address.h"
+#include "net/user/host_nat.h"
 #include "net/user/packet.h"
 #include "net/user/slirp_poll.h"
 #include "net/user/uplink_filter.h"
@@ -51,6 +53,7 @@ struct uplink {
 	uv_loop_t *loop;
 	struct network_addresses addresses;
 	struct uplink_filter filter;
+	struct host_nat *host_nat;
 	struct uplink_timer *timer; /* of router advertisements; NULL: no IPv6 */
 	bool link_up;
 	bool flush_due;
@@ -82,6 +85,7 @@ static ssize_t send_packet(const void *packet, size_t packet_len, void *opaque)
 	const uint8_t *frame = packet;
 	size_t len = packet_len;
 
+	host_nat_to_guest(uplink->host_nat, uv_now(uplink->loop), &frame, len);
 	if (!services || !services->to_guest || services->to_guest(uplink->opaque, &frame, &len))
 		uplink_send(uplink, frame, len);
 	return (ssize_t)packet_len;
@@ -100,6 +104,12 @@ int uplink_forward_add(struct uplink *uplink, const struct network_forward *forw
 void uplink_forward_remove(struct uplink *uplink, const struct network_forward *forward)
 {
 	user_forward_remove(uplink->slirp, uplink->poll, forward);
+}
+
+void uplink_each_counter(const struct uplink *uplink,
+			 void (*each)(void *opaque, const char *name, uint64_t value), void *opaque)
+{
+	host_nat_each_counter(uplink->host_nat, each, opaque);
 }
 
 /* From the guests */
@@ -125,6 +135,12 @@ static bool tells_neighbour(const uint8_t *frame, size_t len)
 	       frame[PACKET_IP + PACKET_IP6_HEADER] == ND_NEIGHBOR_ADVERT;
 }
 
+static bool passes(struct uplink *uplink, const uint8_t **frame, size_t len)
+{
+	return uplink_filter_passes(&uplink->filter, *frame, len) &&
+	       host_nat_from_guest(uplink->host_nat, uv_now(uplink->loop), frame, len);
+}
+
 static void take(struct uplink *uplink, const struct frame *frame)
 {
 	const struct frame_header *header = &frame->header;
@@ -140,9 +156,7 @@ static void take(struct uplink *uplink, const struct frame *frame)
 		return;
 	bytes = frame->iov->iov_base;
 	verdict = ask_services(uplink, &bytes, &len);
-	if (verdict == UPLINK_PASS && !uplink_filter_passes(&uplink->filter, bytes, len))
-		return;
-	if (verdict == UPLINK_TAKEN)
+	if (verdict == UPLINK_TAKEN || (verdict == UPLINK_PASS && !passes(uplink, &bytes, len)))
 		return;
 	slirp_input(uplink->slirp, bytes, (int)len);
 	uplink->flush_due |= tells_neighbour(bytes, len);
@@ -331,6 +345,15 @@ static int slirp_make(struct uplink *uplink, const struct network_config *config
 	return 0;
 }
 
+static int host_nat_make(struct uplink *uplink, const struct network_config *config)
+{
+	struct host_nat_config nat = { .network = config,
+				       .addresses = uplink->addresses,
+				       .host_address = host_address_find };
+
+	return host_nat_new(&nat, &uplink->host_nat);
+}
+
 int uplink_new(uv_loop_t *loop, const struct network_config *config, struct eth_switch *eth_switch,
 	       const struct uplink_services *services, void *opaque, struct uplink **ret)
 {
@@ -347,6 +370,9 @@ int uplink_new(uv_loop_t *loop, const struct network_config *config, struct eth_
 	uplink->opaque = opaque;
 	network_config_addresses(config, &uplink->addresses);
 	uplink_filter_init(&uplink->filter, config);
+	r = host_nat_make(uplink, config);
+	if (r < 0)
+		goto fail;
 	r = slirp_poll_new(loop, &uplink->poll);
 	if (r < 0)
 		goto fail;
@@ -372,5 +398,6 @@ void uplink_free(struct uplink *uplink)
 		slirp_cleanup(uplink->slirp);
 	slirp_poll_free(uplink->poll);
 	channel_close(uplink->channel);
+	host_nat_free(uplink->host_nat);
 	free(uplink);
 }

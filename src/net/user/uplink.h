@@ -34,6 +34,7 @@ struct uplink_services {
 
 /**
  * uplink_new() - plugs itself into the switch
+ * @config: outlives the uplink, and so does what it points to
  * @services: NULL for none
  * Return: 0, -ENOMEM, -EIO libslirp refused
  */
@@ -47,6 +48,11 @@ void uplink_send(struct uplink *uplink, const uint8_t *frame, size_t len);
 int uplink_forward_add(struct uplink *uplink, const struct network_forward *forward,
 		       char **ret_error);
 void uplink_forward_remove(struct uplink *uplink, const struct network_forward *forward);
+
+/** uplink_each_counter() - as in struct network_ops */
+void uplink_each_counter(const struct uplink *uplink,
+			 void (*each)(void *opaque, const char *name, uint64_t value),
+			 void *opaque);
 
 /**
  * uplink_free() - also closes its handles; the loop must run once more before it is closed itself.

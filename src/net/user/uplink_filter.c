@@ -21,9 +21,12 @@
  * version bounds how many half datagrams it keeps. Guests' TCP does not fragment; a UDP datagram
  * larger than the MTU does not get out.
  *
- * Host mode closes the way to the outside as well: what is left is ARP, neighbour discovery and the
- * gateway's own addresses, which lead to the host. libslirp's "restricted" would close the latter
- * too.
+ * Host mode closes the way to the outside as well: what is left is ARP, neighbour discovery, the
+ * gateway's own addresses, which lead to the host (host_nat.h), and what --allow names. libslirp's
+ * "restricted" would close the gateway, too.
+ *
+ * Where clouds keep the credentials of their machines (169.254.169.254 and others, host_access.h) is
+ * closed in every mode unless --allow opens it: a guest is not the machine.
  *
  * DHCP and DNS are not seen here: they are taken before (gateway.h). DHCPv6, which could tell of name
  * servers only, does not pass: router advertisements do.
@@ -41,11 +44,14 @@
 #include <netinet/ip6.h>
 #include <string.h>
 
+#include "net/user/host_access.h"
+#include "net/user/packet.h"
+
 #define ETH_TYPE_OFFSET 12u
 
 void uplink_filter_init(struct uplink_filter *filter, const struct network_config *config)
 {
-	filter->mode = config->mode;
+	filter->config = config;
 	network_config_addresses(config, &filter->addresses);
 }
 
@@ -62,35 +68,62 @@ static bool same(struct in_addr a, struct in_addr b)
 	return a.s_addr == b.s_addr;
 }
 
-/*
- * Outside of every network that a router keeps to itself: this subnet, 0/8, 127/8, 169.254/16,
- * from 224/4 on (RFC 6890).
- */
-static bool is_outside(const struct network_addresses *addresses, struct in_addr destination)
+/* What --allow compares with: 0 for protocols without ports, and for a cut packet. */
+static uint16_t port_of(uint8_t protocol, const uint8_t *transport, size_t len)
 {
-	uint32_t address = ntohl(destination.s_addr);
+	if ((protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) || len < 4)
+		return 0;
+	return (uint16_t)packet_get16(transport + 2);
+}
 
-	if ((destination.s_addr & addresses->mask.s_addr) == addresses->network.s_addr)
-		return false;
-	return address >> 24 != 0 && address >> 24 != IN_LOOPBACKNET && address >> 16 != 0xa9fe &&
-	       address >> 24 < 224;
+/*
+ * No router forwards to these: this subnet, 0/8, 127/8, from 224/4 on (RFC 6890). --allow neither:
+ * loopback that it opens is at the gateway's address.
+ */
+static bool is_never_forwarded(const struct network_addresses *addresses,
+			       struct in_addr destination)
+{
+	uint32_t first = ntohl(destination.s_addr) >> 24;
+
+	return (destination.s_addr & addresses->mask.s_addr) == addresses->network.s_addr ||
+	       first == 0 || first == IN_LOOPBACKNET || first >= 224;
+}
+
+/* Closed unless allowed: 169.254/16, other metadata, and in host mode everything. */
+static bool ipv4_is_open(const struct uplink_filter *filter, struct in_addr destination)
+{
+	struct in6_addr mapped = host_access_mapped(destination);
+
+	return filter->config->mode != NETWORK_HOST && ntohl(destination.s_addr) >> 16 != 0xa9fe &&
+	       !host_access_is_metadata(&mapped);
 }
 
 static bool ipv4_passes(const struct uplink_filter *filter, const uint8_t *packet, size_t len)
 {
 	const struct network_addresses *addresses = &filter->addresses;
-	struct iphdr header;
 	struct in_addr destination;
+	struct in6_addr mapped;
+	struct iphdr header;
+	size_t header_len;
 
 	if (len < sizeof(header))
 		return false;
 	memcpy(&header, packet, sizeof(header));
-	if (header.version != 4 || (ntohs(header.frag_off) & ~IP_DF))
+	header_len = (size_t)header.ihl * 4;
+	if (header.version != 4 || header_len < sizeof(header) || header_len > len ||
+	    (ntohs(header.frag_off) & ~IP_DF))
 		return false;
 	destination.s_addr = header.daddr;
 	if (same(destination, addresses->gateway))
 		return true;
-	return filter->mode != NETWORK_HOST && is_outside(addresses, destination);
+	if (is_never_forwarded(addresses, destination))
+		return false;
+	if (ipv4_is_open(filter, destination))
+		return true;
+	mapped = host_access_mapped(destination);
+	return host_access_is_allowed(
+		filter->config, &mapped,
+		port_of(header.protocol, packet + header_len, len - header_len));
 }
 
 static bool same6(const struct in6_addr *a, const struct in6_addr *b)
@@ -117,7 +150,10 @@ static bool is_discovery_group(const struct in6_addr *address)
 	       memcmp(address, solicited_node, sizeof(solicited_node)) == 0;
 }
 
-/* 2000::/3 is what is assigned; other private prefixes may be routed on the host's side. */
+/*
+ * 2000::/3 is what is assigned; other private prefixes may be routed on the host's side. Never
+ * link-local ones: libslirp takes any of the prefix, and some versions of those, for ::1.
+ */
 static bool is_outside6(const struct network_addresses *addresses,
 			const struct in6_addr *destination)
 {
@@ -158,7 +194,13 @@ static bool ipv6_passes(const struct uplink_filter *filter, const uint8_t *packe
 				    len - sizeof(header));
 	if (same6(&header.ip6_dst, &addresses->gateway6))
 		return true;
-	return filter->mode != NETWORK_HOST && is_outside6(addresses, &header.ip6_dst);
+	if (!is_outside6(addresses, &header.ip6_dst))
+		return false;
+	if (filter->config->mode != NETWORK_HOST && !host_access_is_metadata(&header.ip6_dst))
+		return true;
+	return host_access_is_allowed(
+		filter->config, &header.ip6_dst,
+		port_of(header.ip6_nxt, packet + sizeof(header), len - sizeof(header)));
 }
 
 bool uplink_filter_passes(const struct uplink_filter *filter, const uint8_t *frame, size_t len)

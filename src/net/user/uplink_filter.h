@@ -13,10 +13,11 @@
 
 /** struct uplink_filter - filled by uplink_filter_init(), read-only afterwards */
 struct uplink_filter {
-	enum network_mode mode;
+	const struct network_config *config;
 	struct network_addresses addresses;
 };
 
+/** uplink_filter_init() - @config outlives the filter, and so does what it points to */
 void uplink_filter_init(struct uplink_filter *filter, const struct network_config *config);
 
 /**
