@@ -39,6 +39,8 @@ static const struct ctl_command commands[] = {
 	  ctl_remove_forward },
 	{ "reserve", "MAC=ADDR[,name=NAME]", "as --reserve of outrigger net", 1, 1, ctl_reserve },
 	{ "unreserve", "MAC", "for guests that come from now on", 1, 1, ctl_unreserve },
+	{ "reload", "", "read the file of --config again, apply what has changed", 0, 0,
+	  ctl_reload },
 };
 
 #define N_COMMANDS  (sizeof(commands) / sizeof(commands[0]))

@@ -71,6 +71,7 @@ int ctl_limits(struct ctl *ctl, int argc, char **argv);
 int ctl_add_forward(struct ctl *ctl, int argc, char **argv);
 int ctl_remove_forward(struct ctl *ctl, int argc, char **argv);
 int ctl_reserve(struct ctl *ctl, int argc, char **argv);
+int ctl_reload(struct ctl *ctl, int argc, char **argv);
 int ctl_unreserve(struct ctl *ctl, int argc, char **argv);
 
 #endif

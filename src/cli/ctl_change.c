@@ -14,6 +14,7 @@
 
 #include "cli/cli.h"
 #include "cli/ctl.h"
+#include "cli/ctl_table.h"
 #include "net/settings/spec.h"
 #include "sys/explain.h"
 #include "sys/json_build.h"
@@ -157,4 +158,23 @@ int ctl_reserve(struct ctl *ctl, int argc, char **argv)
 int ctl_unreserve(struct ctl *ctl, int argc, char **argv)
 {
 	return ctl_do(ctl, "remove-reservation", params_of("mac", argv[0]), -1);
+}
+
+/* What could not be applied is said, and is a failure. */
+int ctl_reload(struct ctl *ctl, int argc, char **argv)
+{
+	struct json_object *result = NULL, *refused;
+	int status = ctl_ask(ctl, "reload", NULL, -1, &result);
+
+	if (status != EXIT_SUCCESS)
+		return status;
+	if (ctl->json)
+		ctl_print_json(result);
+	refused = ctl_member(result, "refused");
+	for (size_t i = 0; refused && i < json_object_array_length(refused); i++) {
+		ctl_refuse("%s", json_object_get_string(json_object_array_get_idx(refused, i)));
+		status = EXIT_FAILURE;
+	}
+	json_object_put(result);
+	return status;
 }

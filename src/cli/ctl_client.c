@@ -136,6 +136,7 @@ static int read_object(struct ctl_client *client, struct json_object **ret, char
 	if (json_object_is_type(*ret, json_type_object))
 		return 0;
 	json_object_put(*ret);
+	*ret = NULL;
 	return explain(ret_error, -EPROTO, "%s: this is no control socket", client->path);
 }
 

@@ -20,6 +20,7 @@
 
 #include "cli/cli.h"
 #include "cli/net_options.h"
+#include "cli/net_reload.h"
 #include "config.h"
 #include "net/control/control.h"
 #include "net/service.h"
@@ -34,6 +35,8 @@ struct net_command {
 	const struct net_settings *settings;
 	uv_loop_t loop;
 	uv_signal_t signals[N_END_SIGNALS];
+	uv_signal_t hangup; /* if there is a file to read again */
+	struct net_reload reload;
 	struct net_service *service;
 	struct control_host host;
 	struct control *control;
@@ -49,6 +52,37 @@ static void on_signal(uv_signal_t *handle, int number)
 	uv_stop(&command->loop);
 }
 
+static void on_hangup(uv_signal_t *handle, int number)
+{
+	struct net_command *command = handle->data;
+	char *error = NULL;
+
+	(void)net_reload(&command->reload, NULL, NULL, &error); /* which is logged */
+	free(error);
+}
+
+static int on_reload(void *opaque, void (*refused)(void *opaque, const char *sentence),
+		     void *refused_opaque, char **ret_error)
+{
+	struct net_command *command = opaque;
+
+	return net_reload(&command->reload, refused, refused_opaque, ret_error);
+}
+
+/* Without a file a SIGHUP is a terminal that is gone, and ends the process. */
+static int hangup_start(struct net_command *command)
+{
+	int r;
+
+	if (!command->reload.made_of->config)
+		return 0;
+	r = uv_signal_init(&command->loop, &command->hangup);
+	if (r < 0)
+		return r;
+	command->hangup.data = command;
+	return uv_signal_start(&command->hangup, on_hangup, SIGHUP);
+}
+
 static int signals_start(struct net_command *command)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -62,7 +96,7 @@ static int signals_start(struct net_command *command)
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return hangup_start(command);
 }
 
 static void signals_end(struct net_command *command)
@@ -71,14 +105,18 @@ static void signals_end(struct net_command *command)
 		if (command->signals[i].data)
 			uv_close((uv_handle_t *)&command->signals[i], NULL);
 	}
+	if (command->hangup.data)
+		uv_close((uv_handle_t *)&command->hangup, NULL);
 }
 
 static int control_start(struct net_command *command, char **ret_error)
 {
 	if (!command->settings->control_path)
 		return 0;
-	command->host =
-		(struct control_host) { .service = command->service, .version = OUTRIGGER_VERSION };
+	command->host = (struct control_host) { .service = command->service,
+						.version = OUTRIGGER_VERSION,
+						.reload = on_reload,
+						.opaque = command };
 	return control_new(&command->loop, command->settings, &command->host, &command->control,
 			   ret_error);
 }
@@ -90,6 +128,7 @@ static int service_start(struct net_command *command)
 
 	if (r >= 0)
 		r = net_service_new(&command->loop, command->settings, &command->service, &error);
+	command->reload.service = command->service;
 	if (r >= 0)
 		r = control_start(command, &error);
 	if (r < 0)
@@ -156,9 +195,12 @@ static int serve(struct net_command *command)
 }
 
 /* Return: exit status */
-static int run(const struct net_settings *settings)
+static int run(int argc, char **argv, const struct net_options *options)
 {
-	struct net_command command = { .settings = settings };
+	struct net_command command = {
+		.settings = &options->settings,
+		.reload = { .argc = argc, .argv = argv, .made_of = options },
+	};
 	int r = uv_loop_init(&command.loop);
 
 	if (r < 0) {
@@ -171,6 +213,7 @@ static int run(const struct net_settings *settings)
 	signals_end(&command);
 	uv_run(&command.loop, UV_RUN_DEFAULT);
 	uv_loop_close(&command.loop);
+	net_reload_clear(&command.reload);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -199,7 +242,7 @@ int cmd_net(int argc, char **argv)
 		status = EXIT_SUCCESS;
 	} else {
 		log_set_level(options.settings.log_level);
-		status = run(&options.settings);
+		status = run(argc, argv, &options);
 	}
 	net_options_free(&options);
 	return status;

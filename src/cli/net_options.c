@@ -134,18 +134,26 @@ static int parse_settings(struct net_options *options, const char *mode, int arg
 	return r < 0 ? r : net_settings_complete(&options->settings, ret_error);
 }
 
-int net_options_parse(int argc, char **argv, struct net_options *ret, char **ret_error)
+int net_options_parse_again(int argc, char **argv, const struct net_settings *running,
+			    struct net_options *ret, char **ret_error)
 {
 	const char *mode = argc > 1 && argv[1][0] != '-' ? argv[1] : NULL;
 	int skip = mode ? 2 : 1;
 	int r;
 
-	*ret = (struct net_options) { 0 };
+	*ret = (struct net_options) { .settings = { .running = running } };
 	*ret_error = NULL;
 	r = parse_round(ret, ROUND_OURS, argc - skip, argv + skip, ret_error);
 	if (r < 0 || ret->help)
 		return r;
-	return parse_settings(ret, mode, argc - skip, argv + skip, ret_error);
+	r = parse_settings(ret, mode, argc - skip, argv + skip, ret_error);
+	ret->settings.running = NULL;
+	return r;
+}
+
+int net_options_parse(int argc, char **argv, struct net_options *ret, char **ret_error)
+{
+	return net_options_parse_again(argc, argv, NULL, ret, ret_error);
 }
 
 void net_options_free(struct net_options *options)

@@ -28,6 +28,11 @@ struct net_options {
  * Return: 0, -EINVAL, or the errno of what failed
  */
 int net_options_parse(int argc, char **argv, struct net_options *ret, char **ret_error);
+
+/** net_options_parse_again() - the same while a network runs; @running: its settings, outlive @ret's
+ * being parsed */
+int net_options_parse_again(int argc, char **argv, const struct net_settings *running,
+			    struct net_options *ret, char **ret_error);
 void net_options_free(struct net_options *options);
 
 /** net_options_usage() - the text of --help */

@@ -107,8 +107,6 @@ static int answer_next(struct control_client *client)
 	int r = request_lines_next(&client->lines, &line);
 
 	if (r == 0 && client->at_end && request_lines_cut(&client->lines)) {
-		request_lines_clear(&client->lines);
-		client->lines.at = client->lines.len = 0;
 		r = control_refusal(-EBADMSG, "the request has no end; a newline ends it", &text);
 	} else if (r == 0) {
 		return 1;

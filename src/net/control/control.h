@@ -25,6 +25,10 @@ struct control_host {
 	struct net_service *service;
 	const char *version;
 	struct captures *captures;
+	/* As net_reload() of the command; NULL: there is no file to read again. */
+	int (*reload)(void *opaque, void (*refused)(void *opaque, const char *sentence),
+		      void *refused_opaque, char **ret_error);
+	void *opaque; /* for reload */
 };
 
 /**

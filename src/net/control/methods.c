@@ -35,6 +35,7 @@ static const struct control_method methods[] = {
 	{ "forwards", NULL, false, control_forwards },
 	{ "add-forward", forward_only, false, control_add_forward },
 	{ "remove-forward", forward_only, false, control_remove_forward },
+	{ "reload", NULL, false, control_reload },
 	{ "captures", NULL, false, control_captures },
 	{ "capture-start", control_params_capture_start, true, control_capture_start },
 	{ "capture-stop", capture_only, false, control_capture_stop },

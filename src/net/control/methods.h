@@ -68,6 +68,7 @@ const char *control_value(const struct control_call *call, const char *name,
 /* The methods */
 int control_status(struct control_call *call);
 int control_counters(struct control_call *call);
+int control_reload(struct control_call *call);
 int control_metrics(struct control_call *call);
 int control_ports(struct control_call *call);
 int control_add_port(struct control_call *call);

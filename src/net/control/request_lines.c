@@ -121,7 +121,10 @@ int request_lines_next(struct request_lines *lines, struct request_line *ret)
 	return -EMSGSIZE;
 }
 
-bool request_lines_cut(const struct request_lines *lines)
+bool request_lines_cut(struct request_lines *lines)
 {
-	return lines->len > lines->at;
+	bool cut = lines->len > lines->at;
+
+	advance(lines, lines->len);
+	return cut;
 }

@@ -47,7 +47,7 @@ void request_lines_feed(struct request_lines *lines, size_t n, const struct sock
 /** request_lines_next() - Return: 1, 0 not yet, -EMSGSIZE a line is longer than REQUEST_MAX */
 int request_lines_next(struct request_lines *lines, struct request_line *ret);
 
-/** request_lines_cut() - is there the beginning of a line, without its end? */
-bool request_lines_cut(const struct request_lines *lines);
+/** request_lines_cut() - was there the beginning of a line, without its end? It is dropped */
+bool request_lines_cut(struct request_lines *lines);
 
 #endif

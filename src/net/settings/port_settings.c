@@ -78,6 +78,20 @@ static int set_mac(struct net_settings *settings, char *value, char **ret_error)
 	return 0;
 }
 
+/* One that is served already is ours, and its number may be another file's by now. */
+static bool kind_of_running(const struct net_settings *settings, int fd, enum port_socket_kind *ret)
+{
+	const struct net_settings *running = settings->running;
+
+	for (size_t i = 0; running && i < running->n_sockets; i++) {
+		if (!running->sockets[i].path && running->sockets[i].fd == fd) {
+			*ret = running->sockets[i].kind;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* The socket's type says what it is for. */
 static int set_fd(struct net_settings *settings, char *value, char **ret_error)
 {
@@ -88,7 +102,8 @@ static int set_fd(struct net_settings *settings, char *value, char **ret_error)
 
 	if (r < 0)
 		return r;
-	if (port_socket_kind_of_fd(fd, &kind, ret_error) < 0)
+	if (!kind_of_running(settings, fd, &kind) &&
+	    port_socket_kind_of_fd(fd, &kind, ret_error) < 0)
 		return -EINVAL;
 	port_config_init(&config, kind);
 	config.fd = fd;

@@ -98,6 +98,38 @@ const char *settings_value(const struct net_settings *settings, const char *name
 	return given ? given->value : NULL;
 }
 
+static bool same_value(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* Of a list, the next value from there on. Return: NULL: none */
+static const char *next_value(const struct net_settings *settings, const char *name, size_t *at)
+{
+	while (*at < settings->n_given) {
+		const struct settings_given *given = &settings->given[(*at)++];
+
+		if (strcmp(given->setting->name, name) == 0)
+			return given->value;
+	}
+	return NULL;
+}
+
+bool settings_same(const struct net_settings *a, const struct net_settings *b, const char *name)
+{
+	size_t at_a = 0, at_b = 0;
+	const char *value;
+
+	if (setting_find(name)->kind != SETTING_LIST)
+		return same_value(settings_value(a, name), settings_value(b, name));
+	do {
+		value = next_value(a, name, &at_a);
+		if (!same_value(value, next_value(b, name, &at_b)))
+			return false;
+	} while (value);
+	return true;
+}
+
 static int remember(struct net_settings *settings, const struct settings_given *given)
 {
 	if (settings->n_given == settings->given_room) {

@@ -29,6 +29,7 @@ struct net_settings {
 	enum log_level log_level;
 
 	/* For reading. */
+	const struct net_settings *running; /* what they are to replace; NULL: nothing runs yet */
 	struct settings_string *strings;
 	struct settings_given *given;
 	size_t n_given, given_room;

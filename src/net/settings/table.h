@@ -59,6 +59,9 @@ bool settings_given(const struct net_settings *settings, const char *name);
 /** settings_value() - what was said of it last. Return: NULL if nothing */
 const char *settings_value(const struct net_settings *settings, const char *name);
 
+/** settings_same() - do both say the same of it: all values of a list, else the last one? */
+bool settings_same(const struct net_settings *a, const struct net_settings *b, const char *name);
+
 /**
  * settings_locate() - put before a sentence where in a file its subject stands
  *
