@@ -2,8 +2,11 @@
 """--forward on user networks: TCP, UDP, IPv4, IPv6, who the guest sees as its peer, and what cannot be."""
 import ctypes
 import os
+import select
 import socket
+import stat
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -14,6 +17,7 @@ GATEWAY, GUEST = "192.168.77.1", "192.168.77.5"
 PREFIX, GATEWAY6, GUEST6 = "fd12:3456:789a:1::", "fd12:3456:789a:1::2", "fd12:3456:789a:1::99"
 OUTSIDE4, OUTSIDE6 = "203.0.113.1", "2001:db8::1"   # of the sandbox's host, and no loopback address
 TIMEOUT = 20
+CLOSED = 1      # seconds, after which what has not come will not
 CAP_NET_BIND_SERVICE = 10
 PR_CAPBSET_DROP = 24
 SANDBOX = os.environ.get("OUTRIGGER_SANDBOX", "no: run it by tests/vm/sandbox.py")
@@ -175,6 +179,100 @@ class Udp(ForwardTestCase):
         self.ask(socket.AF_INET, ("127.0.0.1", 5353))
         with socket.create_connection(("127.0.0.1", 5353), TIMEOUT) as client:
             self.echo(client)
+
+
+class Unix(ForwardTestCase):
+    def setUp(self):
+        super().setUp()
+        self.path = self.directory.join("forward")
+
+    def connect(self):
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.addCleanup(client.close)
+        client.settimeout(TIMEOUT)
+        client.connect(self.path)
+        return client
+
+    def test_a_client_of_the_socket_reaches_the_guest(self):
+        for guest_address, seen in (GUEST, GATEWAY), (f"[{GUEST6}]", GATEWAY6):
+            with self.subTest(guest_address):
+                server, guest = self.serve(f"tcp:[{self.path}]-{guest_address}:80")
+                self.echo(self.connect(), bytes(range(256)) * 4000)
+                self.assertEqual(guest.peers[0][0], seen)
+                server.stop()
+                self.assertFalse(os.path.exists(self.path))
+
+    def test_the_end_of_one_direction_leaves_the_other(self):
+        self.serve(f"tcp:[{self.path}]-{GUEST}:80")
+        client = self.connect()
+        client.sendall(b"last words")
+        client.shutdown(socket.SHUT_WR)
+        got = b""
+        while part := client.recv(100):
+            got += part
+        self.assertEqual(got, b"last words")
+
+    def test_a_guest_that_refuses_ends_the_connection(self):
+        self.serve(f"tcp:[{self.path}]-{GUEST}:81")
+        client = self.connect()
+        try:
+            self.assertEqual(client.recv(1), b"")
+        except ConnectionResetError:
+            pass
+
+    def test_the_socket_is_for_its_owner_only(self):
+        self.serve(f"tcp:[{self.path}]-{GUEST}:80")
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+
+    def test_nobody_else_gets_in_by_loopback(self):
+        server, guest = self.serve(f"tcp:[{self.path}]-{GUEST}:80")
+        self.echo(self.connect())
+        with open(f"/proc/{server.pid}/net/tcp", encoding="ascii") as table:
+            lines = [line.split() for line in table.readlines()[1:]]
+        ports = [int(line[1].split(":")[1], 16) for line in lines if line[3] == "0A"]
+        ports.remove(53)        # the sandbox's resolver
+        self.assertEqual(len(ports), 1, lines)
+        with self.assertRaises(TimeoutError):
+            socket.create_connection(("127.0.0.1", ports[0]), CLOSED)
+        self.assertEqual(len(guest.peers), 1)
+        self.echo(self.connect())
+
+    @staticmethod
+    def connections(server):
+        """UNIX sockets of the process. (libslirp keeps those of TCP for some seconds after their end.)"""
+        with open(f"/proc/{server.pid}/net/unix", encoding="ascii") as table:
+            inodes = {line.split()[6] for line in table.readlines()[1:]}
+        return sum(link[len("socket:["):-1] in inodes for link in server.fds().values())
+
+    def test_many_clients_at_once_are_all_served_and_leave_nothing_behind(self):
+        server, _ = self.serve(f"tcp:[{self.path}]-{GUEST}:80")
+        before = self.connections(server)
+        for number, client in enumerate([self.connect() for _ in range(100)]):
+            self.echo(client, b"%d" % number)
+            client.close()
+        deadline = time.monotonic() + TIMEOUT
+        while (after := self.connections(server)) > before + 1 and time.monotonic() < deadline:
+            with self.connect() as client:      # a round through the process
+                self.echo(client)
+        self.assertLessEqual(after, before + 1)
+
+    def test_a_client_that_does_not_read_is_not_read_from(self):
+        self.serve(f"tcp:[{self.path}]-{GUEST}:80")
+        client, sent = self.connect(), 0
+        client.setblocking(False)
+        poll = select.poll()
+        poll.register(client, select.POLLOUT)
+        while poll.poll(1000 * CLOSED) and sent < 256 << 20:
+            sent += client.send(b"x" * 65536)
+        self.assertLess(sent, 256 << 20, "no end to what is taken in")
+
+    def test_a_live_socket_is_refused_and_a_stale_one_taken_over(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as taken:
+            taken.bind(self.path)
+            taken.listen()
+            self.assertIn("another process serves it", self.refused(f"tcp:[{self.path}]-{GUEST}:80"))
+        self.serve(f"tcp:[{self.path}]-{GUEST}:80")
+        self.echo(self.connect())
 
 
 class Refused(ForwardTestCase):

@@ -26,6 +26,11 @@ struct port_bound {
  */
 int port_bind(const struct port_socket_config *config, struct port_bound *ret, char **ret_error);
 
+/** port_bind_why_no_path() - what is wrong with a path, and what to do, behind its name; static
+ * @error: of sock_listen() or sock_bind_dgram()
+ */
+const char *port_bind_why_no_path(int error);
+
 /** port_bind_label() - "--nic /run/a.sock", "--stream fd=3": how sentences begin. On truncation: cut */
 void port_bind_label(const struct port_socket_config *config, char *buf, size_t size);
 

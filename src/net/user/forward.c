@@ -136,7 +136,7 @@ static int say_why(const struct network_forward *forward, int error, char **ret_
 
 struct search {
 	const struct sockaddr_storage *name;
-	int found; /* fd, or -1 */
+	int found; /* fd, or -ENOENT */
 };
 
 static bool has_name(int fd, const struct sockaddr_storage *wanted)
@@ -172,15 +172,22 @@ static int look_at(int fd, int events, void *opaque)
 	return fd;
 }
 
-/* Without it a forward works as well, so a failure is not told. */
-static void listen_for_more(Slirp *slirp, const struct sockaddr_storage *name)
+int user_forward_socket(Slirp *slirp, const struct network_forward *forward)
 {
-	struct search search = { .name = name, .found = -1 };
+	struct search search = { .name = &forward->host, .found = -ENOENT };
 	uint32_t timeout_ms = UINT32_MAX;
 
 	slirp_pollfds_fill(slirp, &timeout_ms, look_at, &search);
-	if (search.found >= 0)
-		(void)!listen(search.found, BACKLOG);
+	return search.found;
+}
+
+/* Without it a forward works as well, so a failure is not told. */
+static void listen_for_more(Slirp *slirp, const struct network_forward *forward)
+{
+	int fd = user_forward_socket(slirp, forward);
+
+	if (fd >= 0)
+		(void)!listen(fd, BACKLOG);
 }
 
 int user_forward_add(Slirp *slirp, struct slirp_poll *poll, const struct network_forward *forward,
@@ -188,9 +195,6 @@ int user_forward_add(Slirp *slirp, struct slirp_poll *poll, const struct network
 {
 	const struct sockaddr_storage *host = &forward->host, *guest = &forward->guest;
 
-	if (host->ss_family == AF_UNIX)
-		return explain(ret_error, -EOPNOTSUPP,
-			       "user networks listen at addresses only, not at a path");
 	if (host->ss_family != guest->ss_family)
 		return explain(ret_error, -EINVAL,
 			       "host's side and guest must both be IPv4 or both IPv6");
@@ -199,7 +203,7 @@ int user_forward_add(Slirp *slirp, struct slirp_poll *poll, const struct network
 			       flags_of(forward)) < 0)
 		return say_why(forward, -errno, ret_error);
 	if (forward->protocol == IPPROTO_TCP)
-		listen_for_more(slirp, host);
+		listen_for_more(slirp, forward);
 	slirp_poll_changed(poll);
 	return 0;
 }

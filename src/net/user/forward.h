@@ -27,6 +27,9 @@ int user_forward_add(Slirp *slirp, struct slirp_poll *poll, const struct network
 void user_forward_remove(Slirp *slirp, struct slirp_poll *poll,
 			 const struct network_forward *forward);
 
+/** user_forward_socket() - the listening socket of an active forward of TCP. Return: fd, -ENOENT */
+int user_forward_socket(Slirp *slirp, const struct network_forward *forward);
+
 /**
  * user_forward_check() - can this be a guest's address?
  * Return: 0, -EINVAL with a sentence as above

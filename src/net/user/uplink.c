@@ -33,6 +33,7 @@
 #include "net/user/host_nat.h"
 #include "net/user/packet.h"
 #include "net/user/slirp_poll.h"
+#include "net/user/unix_forward.h"
 #include "net/user/uplink_filter.h"
 #include "sys/log.h"
 
@@ -54,6 +55,7 @@ struct uplink {
 	struct network_addresses addresses;
 	struct uplink_filter filter;
 	struct host_nat *host_nat;
+	struct unix_forwards *unix_forwards;
 	struct uplink_timer *timer; /* of router advertisements; NULL: no IPv6 */
 	bool link_up;
 	bool flush_due;
@@ -98,12 +100,19 @@ int uplink_forward_add(struct uplink *uplink, const struct network_forward *forw
 {
 	int r = user_forward_check(&uplink->addresses, forward, ret_error);
 
-	return r < 0 ? r : user_forward_add(uplink->slirp, uplink->poll, forward, ret_error);
+	if (r < 0)
+		return r;
+	if (forward->host.ss_family == AF_UNIX)
+		return unix_forwards_add(uplink->unix_forwards, forward, ret_error);
+	return user_forward_add(uplink->slirp, uplink->poll, forward, ret_error);
 }
 
 void uplink_forward_remove(struct uplink *uplink, const struct network_forward *forward)
 {
-	user_forward_remove(uplink->slirp, uplink->poll, forward);
+	if (forward->host.ss_family == AF_UNIX)
+		unix_forwards_remove(uplink->unix_forwards, forward);
+	else
+		user_forward_remove(uplink->slirp, uplink->poll, forward);
 }
 
 void uplink_each_counter(const struct uplink *uplink,
@@ -342,7 +351,7 @@ static int slirp_make(struct uplink *uplink, const struct network_config *config
 	if (!slirp_new(&slirp_cfg, &slirp_callbacks, uplink))
 		return -EIO;
 	slirp_poll_start(uplink->poll, uplink->slirp);
-	return 0;
+	return unix_forwards_new(uplink->loop, uplink->slirp, uplink->poll, &uplink->unix_forwards);
 }
 
 static int host_nat_make(struct uplink *uplink, const struct network_config *config)
@@ -394,6 +403,7 @@ void uplink_free(struct uplink *uplink)
 {
 	if (!uplink)
 		return;
+	unix_forwards_free(uplink->unix_forwards);
 	if (uplink->slirp)
 		slirp_cleanup(uplink->slirp);
 	slirp_poll_free(uplink->poll);
