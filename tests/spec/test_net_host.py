@@ -37,8 +37,9 @@ class Service:
                 each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             each.bind((address, port))
         self.stream.listen()
-        threading.Thread(target=self.serve_stream, daemon=True).start()
-        threading.Thread(target=self.serve_dgram, daemon=True).start()
+        self.threads = [threading.Thread(target=serve, daemon=True) for serve in (self.serve_stream, self.serve_dgram)]
+        for each in self.threads:
+            each.start()
 
     def serve_stream(self):
         with contextlib.suppress(OSError):
@@ -58,8 +59,11 @@ class Service:
     def close(self):
         for each in self.stream, self.dgram:
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+                each.shutdown(socket.SHUT_RDWR)     # ends what waits on it, although it says ENOTCONN
+        for each in self.threads:
+            each.join(TIMEOUT)
+        self.stream.close()
+        self.dgram.close()
 
 
 @unittest.skipIf(SANDBOX != "yes", SANDBOX)
