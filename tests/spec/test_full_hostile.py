@@ -172,7 +172,7 @@ class Unread(HostileTestCase):
     @classmethod
     def start(cls):
         # What AddressSanitizer keeps of freed memory is no growth of the server's.
-        options = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=8"
+        options = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
         return Device(cls.directory, cls.arguments, env={**os.environ, "ASAN_OPTIONS": options})
 
     def rss_kib(self):

@@ -83,6 +83,14 @@ static void expect_none(struct request_lines *lines)
 	assert_int_equal(request_lines_next(lines, &line), 0);
 }
 
+static void before_the_first_byte_there_is_no_line(void **state)
+{
+	struct request_line line;
+
+	assert_int_equal(request_lines_next(*state, &line), 0);
+	assert_false(request_lines_cut(*state));
+}
+
 static void lines_come_out_however_they_are_cut(void **state)
 {
 	static const char text[] = "one\n\nthree\n";
@@ -233,6 +241,8 @@ static void fd_of_a_skipped_line_is_closed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(before_the_first_byte_there_is_no_line, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(lines_come_out_however_they_are_cut, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(beginning_of_a_line_is_told_and_dropped, setup,

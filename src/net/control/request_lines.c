@@ -107,7 +107,7 @@ int request_lines_next(struct request_lines *lines, struct request_line *ret)
 {
 	const char *newline;
 
-	if (lines->skipping && !skip(lines))
+	if (lines->len == lines->at || (lines->skipping && !skip(lines)))
 		return 0;
 	newline = memchr(lines->bytes + lines->at, '\n', lines->len - lines->at);
 	if (newline) {
