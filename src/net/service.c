@@ -135,3 +135,57 @@ uint64_t net_service_uptime_ms(const struct net_service *service)
 {
 	return (uv_hrtime() - service->started_ns) / 1000000;
 }
+
+struct lease_search {
+	const uint8_t *mac;
+	struct network_lease lease;
+	bool found;
+};
+
+static bool look_at_lease(void *opaque, const struct network_lease *lease)
+{
+	struct lease_search *search = opaque;
+
+	if (memcmp(lease->mac, search->mac, FRAME_MAC) != 0)
+		return true;
+	search->lease = *lease;
+	search->found = true;
+	return false;
+}
+
+static struct lease_search find_lease(const struct net_service *service,
+				      const uint8_t mac[FRAME_MAC])
+{
+	struct lease_search search = { .mac = mac };
+
+	network_each_lease(service->network, look_at_lease, &search);
+	return search;
+}
+
+/* Nobody is told of what he has asked for himself, so forwards are told here. */
+int net_service_reserve(struct net_service *service, const struct network_reservation *reservation,
+			char **ret_error)
+{
+	int r = network_reserve(service->network, reservation, ret_error);
+	struct lease_search after;
+
+	if (r < 0)
+		return r;
+	after = find_lease(service, reservation->mac);
+	if (after.found)
+		forwards_lease(service->forwards, &after.lease, false);
+	return 0;
+}
+
+int net_service_unreserve(struct net_service *service, const uint8_t mac[FRAME_MAC])
+{
+	struct lease_search before = find_lease(service, mac), after;
+	int r = network_unreserve(service->network, mac);
+
+	if (r < 0)
+		return r;
+	after = find_lease(service, mac);
+	if (before.found && !after.found)
+		forwards_lease(service->forwards, &before.lease, true);
+	return 0;
+}

@@ -33,6 +33,14 @@ struct forwards *net_service_forwards(struct net_service *service);
 
 struct sockets *net_service_sockets(struct net_service *service);
 
+/**
+ * net_service_reserve(), net_service_unreserve() - while it runs; forwards to the guest follow
+ * Return: as network_reserve(), network_unreserve()
+ */
+int net_service_reserve(struct net_service *service, const struct network_reservation *reservation,
+			char **ret_error);
+int net_service_unreserve(struct net_service *service, const uint8_t mac[FRAME_MAC]);
+
 /** net_service_uptime_ms() - since it was made */
 uint64_t net_service_uptime_ms(const struct net_service *service);
 

@@ -169,8 +169,7 @@ static void remove_reservations(struct net_service *service, const struct servic
 
 	for (size_t i = 0; i < before->n_reservations; i++) {
 		if (!settings_reserve(reload->wanted, &before->reservations[i]))
-			network_unreserve(net_service_network(service),
-					  before->reservations[i].mac);
+			net_service_unreserve(service, before->reservations[i].mac);
 	}
 }
 
@@ -186,7 +185,7 @@ static void add_reservations(struct net_service *service, const struct service_r
 		int r;
 
 		network_each_lease(network, look_at_lease, &search);
-		r = search.found ? 0 : network_reserve(network, search.reservation, &why);
+		r = search.found ? 0 : net_service_reserve(service, search.reservation, &why);
 		if (r >= 0)
 			continue;
 		network_reservation_print(search.reservation, text);

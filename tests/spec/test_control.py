@@ -7,6 +7,7 @@ import re
 import socket
 import stat
 import struct
+import sys
 import time
 import unittest
 
@@ -240,6 +241,29 @@ class Access(ControlTestCase):
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o660)
         server.stop()
 
+    def test_path_that_is_no_text_is_told_as_text(self):
+        path = self.directory.join("path")
+        server = fixture.Server([path], ["net", "host", "--control", path, "--nic", os.fsencode(path) + b"-\xff\xc3\xa9"])
+        self.addCleanup(server.kill)
+        with Control(path) as control:
+            self.assertEqual(control.call("ports")["sockets"][0]["path"], path + "-?\u00e9")
+        server.stop()
+
+    def test_socket_of_a_service_manager_is_used_and_left_alone(self):
+        path = self.directory.join("passed")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+            program = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.set_inheritable(3, True); " \
+                "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); os.execv(sys.argv[2], sys.argv[2:])"
+            server = fixture.Server([], ["-c", program, str(listener.fileno()), fixture.executable(), "net", "host",
+                                         "--control", path], program=sys.executable, pass_fds=[listener.fileno()])
+        self.addCleanup(server.kill)
+        with Control(path) as control:
+            self.assertEqual(control.call("status")["mode"], "host")
+        server.stop()
+        self.assertTrue(os.path.lexists(path))
+
     def test_socket_that_is_served_is_not_taken_over(self):
         process = fixture.Process(["net", "host", "--control", self.control_path])
         self.addCleanup(process.kill)
@@ -367,6 +391,32 @@ class Methods(ControlTestCase):
         control.call("set-limits", port="stream/2", rate=0)
         self.assertEqual(control.port("stream/2")["limits"], {"rate_to_guest": 0, "rate_from_guest": 0})
         self.assertEqual(control.port("stream")["limits"]["rate_from_guest"], 16000)
+
+    def test_reservations_are_added_listed_removed(self):
+        control = self.control()
+        control.call("add-reservation", mac="02:00:00:00:00:0a", address="192.168.77.10", name="web")
+        self.assertEqual(control.call("leases")["leases"],
+                         [{"mac": "02:00:00:00:00:0a", "address": "192.168.77.10", "name": "web", "expires_s": None,
+                           "reserved": True}])
+        for params, holds in (({"mac": "02:00:00:00:00:0a", "address": "192.168.77.11"}, ""),
+                              ({"mac": "02:00:00:00:00:0b", "address": "192.168.77.10"}, "")):
+            self.assert_refused("exists", holds, lambda p=params: control.call("add-reservation", **p))
+        self.assert_refused("invalid", "", lambda: control.call(
+            "add-reservation", mac="02:00:00:00:00:0b", address="10.0.0.1"))
+        control.call("remove-reservation", mac="02:00:00:00:00:0a")
+        self.assertEqual(control.call("leases")["leases"], [])
+        self.assert_refused("not-found", "nothing is reserved", lambda: control.call(
+            "remove-reservation", mac="02:00:00:00:00:0a"))
+
+    def test_forward_to_a_reserved_name_is_active(self):
+        control = self.control()
+        control.call("add-forward", forward="tcp:127.0.0.1:18080-web:80")
+        control.call("add-reservation", mac="02:00:00:00:00:0a", address="192.168.77.10", name="web")
+        self.until(lambda: control.call("forwards")["forwards"][0]["active"])
+        self.assertEqual(control.call("forwards")["forwards"][0]["guest_address"], "192.168.77.10")
+        control.call("remove-reservation", mac="02:00:00:00:00:0a")
+        self.assertFalse(control.call("forwards")["forwards"][0]["active"])
+        control.call("remove-forward", forward="tcp:127.0.0.1:18080-web:80")
 
     def test_forwards_are_added_listed_removed(self):
         control = self.control()

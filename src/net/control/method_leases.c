@@ -100,8 +100,7 @@ int control_add_reservation(struct control_call *call)
 		return -ENOMEM;
 	r = network_reservation_parse(text, &reservation, &call->error);
 	if (r >= 0)
-		r = network_reserve(net_service_network(call->host->service), &reservation,
-				    &call->error);
+		r = net_service_reserve(call->host->service, &reservation, &call->error);
 	else
 		explain_about(&call->error, "%s: ", text);
 	free(text);
@@ -116,7 +115,7 @@ int control_remove_reservation(struct control_call *call)
 
 	if (r < 0)
 		return nic_mac_explain(r, &call->error);
-	r = network_unreserve(net_service_network(call->host->service), mac);
+	r = net_service_unreserve(call->host->service, mac);
 	if (r == -ENOENT)
 		return explain(&call->error, r, "nothing is reserved for %s", text);
 	if (r == -EOPNOTSUPP)

@@ -71,7 +71,7 @@ static struct json_object *json_of_socket(const struct socket_entry *entry)
 	json_put_text(o, "name", entry->config.name);
 	json_put_text(o, "kind", port_socket_kind_name(entry->config.kind));
 	if (entry->config.path)
-		json_put_text(o, "path", entry->config.path);
+		json_put_bytes(o, "path", entry->config.path);
 	else
 		json_put_null(o, "path");
 	return o;
