@@ -64,30 +64,11 @@ void port_frame_head(const struct frame *frame, uint8_t *ret, size_t n)
 	}
 }
 
-static void mac_see(struct port *port, const struct frame *frame)
+/* As far as the rate allows and the network has room. */
+static size_t send_limited(struct port *port, const struct frame *frames, size_t n)
 {
-	uint8_t addresses[2 * FRAME_MAC];
-
-	if (frame->len < FRAME_ETH_HEADER)
-		return;
-	port_frame_head(frame, addresses, sizeof(addresses));
-	if (addresses[FRAME_MAC] & 1)
-		return;
-	memcpy(port->mac, addresses + FRAME_MAC, FRAME_MAC);
-	port->has_mac = true;
-}
-
-static size_t port_send(struct channel *channel, const struct frame *frames, size_t n)
-{
-	struct port *port = port_of(channel);
 	size_t taken;
 
-	if (!port->admin_up) {
-		port->link_dropped += n;
-		return n;
-	}
-	if (!port->has_mac && n > 0)
-		mac_see(port, frames);
 	if (port->limiter)
 		n = port_limits_send(port, frames, n);
 	taken = n > 0 ? channel_send(port->network, frames, n) : 0;
@@ -96,6 +77,42 @@ static size_t port_send(struct channel *channel, const struct frame *frames, siz
 	if (port->table->taps)
 		port_taps_sent(port, frames, taken);
 	return taken;
+}
+
+/* What is to be dropped counts as taken, once all before it is. */
+static size_t send_guarded(struct port *port, const struct frame *frames, size_t n)
+{
+	enum source_guard_verdict why;
+	size_t done = 0;
+
+	while (done < n) {
+		size_t good = port_guard_judge(port, frames + done, n - done, &why);
+		size_t taken = good > 0 ? send_limited(port, frames + done, good) : 0;
+
+		done += taken;
+		if (taken < good)
+			return done;
+		if (done < n) {
+			port->guard_dropped[why]++;
+			done++;
+		}
+	}
+	return done;
+}
+
+static size_t port_send(struct channel *channel, const struct frame *frames, size_t n)
+{
+	struct port *port = port_of(channel);
+
+	if (!port->admin_up) {
+		port->link_dropped += n;
+		return n;
+	}
+	if (port->guarded)
+		return send_guarded(port, frames, n);
+	if (!port->guard.has_mac && n > 0)
+		port_guard_see(port, frames);
+	return send_limited(port, frames, n);
 }
 
 static size_t port_peek(struct channel *channel, struct frame *frames, size_t n)
@@ -121,6 +138,8 @@ static void consume_seen(struct port *port, size_t n)
 		assert(shown > 0);
 		if (port->table->taps)
 			port_taps_received(port, frames, shown);
+		if (port->limiter)
+			port_limits_took(port, frames, shown);
 		channel_consume(port->network, shown);
 		n -= shown;
 	}
@@ -129,21 +148,12 @@ static void consume_seen(struct port *port, size_t n)
 static void port_consume(struct channel *channel, size_t n)
 {
 	struct port *port = port_of(channel);
-	uint64_t before = channel_stats(port->network)->received_bytes;
 
 	/* A capture that has just ended may have left the network with less shown than that. */
-	if (port->table->taps || n > port->network->shown)
+	if (port->table->taps || port->limiter || n > port->network->shown)
 		consume_seen(port, n);
 	else
 		channel_consume(port->network, n);
-	if (port->limiter)
-		port_limits_took(port, channel_stats(port->network)->received_bytes - before);
-}
-
-static void mac_reset(struct port *port)
-{
-	port->has_mac = port->config.mac_known;
-	memcpy(port->mac, port->config.mac, FRAME_MAC);
 }
 
 static void port_set_link(struct channel *channel, bool up)
@@ -152,24 +162,13 @@ static void port_set_link(struct channel *channel, bool up)
 
 	port->socket_up = up;
 	if (!up)
-		mac_reset(port); /* somebody else may come */
+		source_guard_forget(&port->guard); /* somebody else may come */
 	channel_set_link(port->network, up && port->admin_up);
 }
 
 static const struct channel_stats *port_stats(const struct channel *channel)
 {
 	return channel_stats(((const struct port *)channel)->network);
-}
-
-static void table_remove(struct port_table *table, struct port *port)
-{
-	struct port **at = &table->first;
-
-	while (*at != port)
-		at = &(*at)->next;
-	*at = port->next;
-	if (table->end == &port->next)
-		table->end = at;
 }
 
 static void port_close(struct channel *channel)
@@ -179,7 +178,8 @@ static void port_close(struct channel *channel)
 	channel_close(port->network);
 	port_taps_port_closed(port);
 	port_limits_close(port);
-	table_remove(port->table, port);
+	source_guard_remove(&port->guard);
+	port_table_remove(port->table, port);
 	free(port->name);
 	free(port);
 }
@@ -193,28 +193,7 @@ static const struct channel_ops port_ops = {
 	.close = port_close,
 };
 
-/* The table */
-
-int port_table_new(uv_loop_t *loop, struct network *network, struct port_table **ret)
-{
-	struct port_table *table = calloc(1, sizeof(*table));
-
-	if (!table)
-		return -ENOMEM;
-	table->loop = loop;
-	table->network = network;
-	table->end = &table->first;
-	*ret = table;
-	return 0;
-}
-
-void port_table_free(struct port_table *table)
-{
-	if (!table)
-		return;
-	port_taps_free(table);
-	free(table);
-}
+/* Made and looked at */
 
 static int port_plug(struct port *port, const struct channel_events *events, void *opaque)
 {
@@ -242,7 +221,6 @@ int port_open(struct port_table *table, const struct port_config *config,
 	port->table = table;
 	port->config = *config;
 	port->admin_up = port->network_up = true;
-	mac_reset(port);
 	port->config.name = port->name = strdup(config->name);
 	if (port->name)
 		r = port_set_limits(port, &config->limits);
@@ -254,8 +232,8 @@ int port_open(struct port_table *table, const struct port_config *config,
 		free(port);
 		return r;
 	}
-	*table->end = port;
-	table->end = &port->next;
+	port_guard_open(port);
+	port_table_add(table, port);
 	*ret = &port->channel;
 	return 0;
 }
@@ -263,30 +241,6 @@ int port_open(struct port_table *table, const struct port_config *config,
 struct port *port_of_channel(struct channel *channel)
 {
 	return port_of(channel);
-}
-
-struct port *port_find(struct port_table *table, const char *name)
-{
-	struct port *port = table->first;
-
-	while (port && strcmp(port->name, name) != 0)
-		port = port->next;
-	return port;
-}
-
-struct port *port_first(struct port_table *table)
-{
-	return table->first;
-}
-
-struct port *port_next(struct port *port)
-{
-	return port->next;
-}
-
-struct network *port_table_network(struct port_table *table)
-{
-	return table->network;
 }
 
 const struct channel *port_network_channel(const struct port *port)
@@ -306,9 +260,9 @@ bool port_is_up(const struct port *port)
 
 bool port_mac(const struct port *port, uint8_t ret[FRAME_MAC])
 {
-	if (port->has_mac)
-		memcpy(ret, port->mac, FRAME_MAC);
-	return port->has_mac;
+	if (port->guard.has_mac)
+		memcpy(ret, port->guard.mac, FRAME_MAC);
+	return port->guard.has_mac;
 }
 
 bool port_admin_is_up(const struct port *port)
@@ -319,12 +273,11 @@ bool port_admin_is_up(const struct port *port)
 /* What the network drops now, it drops for this. */
 static void unplug(struct port *port)
 {
-	const struct channel_stats *stats = channel_stats(port->network);
-	uint64_t before = stats->received_dropped;
+	uint64_t before = channel_stats(port->network)->received_dropped;
 
 	port->channel.shown = 0;
 	channel_set_link(port->network, false);
-	port->link_dropped += stats->received_dropped - before;
+	port->link_dropped += channel_stats(port->network)->received_dropped - before;
 }
 
 void port_set_admin(struct port *port, bool up)
@@ -346,4 +299,8 @@ void port_counters(const struct port *port, struct port_counters *ret)
 		.rate_dropped = port_limits_dropped(port),
 		.link_dropped = port->link_dropped,
 	};
+	for (size_t i = 0; i < SOURCE_GUARD_VERDICTS; i++) {
+		ret->guard[i] = port->guard_dropped[i];
+		ret->guard_dropped += port->guard_dropped[i];
+	}
 }

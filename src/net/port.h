@@ -15,6 +15,7 @@
 
 #include "net/network.h"
 #include "net/policy/capture.h"
+#include "net/policy/source_guard.h"
 
 struct port;
 struct port_table;
@@ -38,14 +39,26 @@ struct port_config {
 /** struct port_counters - the channel's, and what the port itself dropped, by reason */
 struct port_counters {
 	struct channel_stats channel;
-	uint64_t guard_dropped; /* from another's MAC or address, rogue DHCP and RA */
-	uint64_t rate_dropped;	/* of channel.received_dropped: while the limit held frames back */
-	uint64_t link_dropped;	/* link set down */
+	uint64_t guard_dropped; /* by the source guard: all, and by reason */
+	uint64_t guard[SOURCE_GUARD_VERDICTS];
+	uint64_t rate_dropped; /* of channel.received_dropped: while the limit held frames back */
+	uint64_t link_dropped; /* link set down */
 };
 
+/** port_table_new() - @network: outlives the table */
 int port_table_new(uv_loop_t *loop, struct network *network, struct port_table **ret);
 /* Every port is closed already, captures go with it; NULL is fine. */
 void port_table_free(struct port_table *table);
+
+/** port_table_lease() - the network tells of a guest's address, as in network_events */
+void port_table_lease(struct port_table *table, const struct network_lease *lease, bool gone);
+
+/** port_table_leases_changed() - look at network_each_lease() again: reservations have changed */
+void port_table_leases_changed(struct port_table *table);
+
+/** port_table_reserve_mac() - no guest's, for the source guard: the network's own. Return: 0,
+ * -ENOSPC there are some already */
+int port_table_reserve_mac(struct port_table *table, const uint8_t mac[FRAME_MAC]);
 
 /**
  * port_open() - plug in

@@ -84,7 +84,7 @@ static bool counts(struct port *port, const struct frame *frame)
 	holder = mac_table_find(table->senders, addresses + FRAME_MAC, now_ms);
 	if (holder && holder != &port->sent_from)
 		return false;
-	if (port->has_mac && memcmp(addresses, port->mac, FRAME_MAC) == 0)
+	if (port->guard.has_mac && memcmp(addresses, port->guard.mac, FRAME_MAC) == 0)
 		return true;
 	holder = mac_table_find(table->senders, addresses, now_ms);
 	return holder ? holder == &port->sent_from : is_first_up(port);

@@ -122,34 +122,50 @@ void port_limits_not_sent(struct port *port, const struct frame *frames, size_t 
 		token_bucket_give_back(bucket, frames[i].len);
 }
 
+/* Asked only when it matters: a kernel network asks the kernel. */
+static uint64_t network_dropped(const struct port *port)
+{
+	return channel_stats(port->network)->received_dropped;
+}
+
+static void hold(struct port_limiter *limiter, bool held)
+{
+	if (held == limiter->held)
+		return;
+	if (held)
+		limiter->dropped_before = network_dropped(limiter->port);
+	else
+		limiter->dropped += network_dropped(limiter->port) - limiter->dropped_before;
+	limiter->held = held;
+}
+
 size_t port_limits_show(struct port *port, const struct frame *frames, size_t n)
 {
 	struct port_limiter *limiter = port->limiter;
-	uint64_t dropped = channel_stats(port->network)->received_dropped, bytes;
+	uint64_t bytes;
 	size_t admitted = lane_admits(&limiter->to_guest, frames, n, &bytes);
 
-	if (limiter->held)
-		limiter->dropped += dropped - limiter->dropped_before;
-	limiter->held = admitted < n;
-	limiter->dropped_before = dropped;
+	hold(limiter, admitted < n);
 	if (admitted == 0 && n > 0)
 		lane_waits(limiter, &limiter->to_guest, frames); /* else it comes again */
 	return admitted;
 }
 
-void port_limits_took(struct port *port, uint64_t bytes)
+void port_limits_took(struct port *port, const struct frame *frames, size_t n)
 {
-	token_bucket_spend(&port->limiter->to_guest.bucket, bytes);
+	for (size_t i = 0; i < n; i++)
+		token_bucket_spend(&port->limiter->to_guest.bucket, frames[i].len);
 }
 
 uint64_t port_limits_dropped(const struct port *port)
 {
 	const struct port_limiter *limiter = port->limiter;
-	uint64_t now = channel_stats(port->network)->received_dropped;
 
 	if (!limiter)
 		return 0;
-	return limiter->dropped + (limiter->held ? now - limiter->dropped_before : 0);
+	if (!limiter->held)
+		return limiter->dropped;
+	return limiter->dropped + network_dropped(port) - limiter->dropped_before;
 }
 
 static int limiter_new(struct port *port)

@@ -24,11 +24,13 @@ struct net_service {
 	bool failed;
 };
 
-/* Leases that were kept over a restart may be told of before there is anything to forward. */
+/* Leases that were kept over a restart may be told of before there are ports, or forwards. */
 static void on_lease(void *opaque, const struct network_lease *lease, bool gone)
 {
 	struct net_service *service = opaque;
 
+	if (service->ports)
+		port_table_lease(service->ports, lease, gone);
 	if (service->forwards)
 		forwards_lease(service->forwards, lease, gone);
 }
@@ -101,6 +103,7 @@ void net_service_free(struct net_service *service)
 		return;
 	sockets_free(service->sockets);
 	port_table_free(service->ports);
+	service->ports = NULL;
 	forwards_free(service->forwards);
 	network_free(service->network);
 	free(service);
@@ -162,7 +165,7 @@ static struct lease_search find_lease(const struct net_service *service,
 	return search;
 }
 
-/* Nobody is told of what he has asked for himself, so forwards are told here. */
+/* Nobody is told of what he has asked for himself, so forwards and ports are told here. */
 int net_service_reserve(struct net_service *service, const struct network_reservation *reservation,
 			char **ret_error)
 {
@@ -171,6 +174,7 @@ int net_service_reserve(struct net_service *service, const struct network_reserv
 
 	if (r < 0)
 		return r;
+	port_table_leases_changed(service->ports);
 	after = find_lease(service, reservation->mac);
 	if (after.found)
 		forwards_lease(service->forwards, &after.lease, false);
@@ -184,6 +188,7 @@ int net_service_unreserve(struct net_service *service, const uint8_t mac[FRAME_M
 
 	if (r < 0)
 		return r;
+	port_table_leases_changed(service->ports);
 	after = find_lease(service, mac);
 	if (before.found && !after.found)
 		forwards_lease(service->forwards, &before.lease, true);
