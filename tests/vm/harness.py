@@ -498,14 +498,14 @@ class WebServer:
 	leads to none that is loopback.
 	"""
 
-	def __init__(self, address='0.0.0.0'):
+	def __init__(self, address='0.0.0.0', port=0):
 		server = self
 
 		class Handler(http.server.BaseHTTPRequestHandler):
 			protocol_version = 'HTTP/1.1'
 
 			def do_GET(self):
-				size = int(self.path.strip('/'))
+				size = int(self.path.strip('/') or 0)
 				self.send_response(200)
 				self.send_header('Content-Length', str(size))
 				self.end_headers()
@@ -539,7 +539,7 @@ class WebServer:
 				pass	# a guest that hangs up is the test's to notice
 
 		self.received = {}	# NAME -> SHA-256 of what was sent to it
-		self._server = Server((address, 0), Handler)
+		self._server = Server((address, port), Handler)
 		self.port = self._server.server_address[1]
 		self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
