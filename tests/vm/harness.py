@@ -341,7 +341,9 @@ class Guest(Process):
 		keys, screen = where.fileno(), sys.stdout.fileno()
 		rows, columns = shutil.get_terminal_size().lines, shutil.get_terminal_size().columns
 		self._screen = screen
-		self.check(f'echo rows {rows} cols {columns} > /tmp/stty; setsid /init shell &')
+		# Not as the leader of a session: that would own the console as soon as it opens it, and
+		# hang it up when it has started the shell and ends.
+		self.check(f'echo rows {rows} cols {columns} > /tmp/stty; /init shell &')
 		before = termios.tcgetattr(keys)
 		ended = os.pidfd_open(self.pid)
 		tty.setraw(keys)
