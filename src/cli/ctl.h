@@ -60,6 +60,8 @@ int ctl_metrics(struct ctl *ctl, int argc, char **argv);
 
 /* ctl_capture.c */
 int ctl_capture(struct ctl *ctl, int argc, char **argv);
+
+/* ctl_captures.c */
 int ctl_captures(struct ctl *ctl, int argc, char **argv);
 int ctl_capture_stop(struct ctl *ctl, int argc, char **argv);
 

@@ -8,6 +8,7 @@
  */
 #include "net/control/answer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,12 +81,6 @@ static int parse_text(const char *text, size_t len, struct json_object **ret, ch
 	return r;
 }
 
-static bool is_text(struct json_object *value)
-{
-	return json_object_is_type(value, json_type_string) &&
-	       strlen(json_object_get_string(value)) == (size_t)json_object_get_string_len(value);
-}
-
 static int set_member(struct request *request, const char *name, struct json_object *value,
 		      char **ret_error)
 {
@@ -96,7 +91,7 @@ static int set_member(struct request *request, const char *name, struct json_obj
 				       "id: neither an integer nor a string nor null");
 		request->id = value;
 	} else if (strcmp(name, "method") == 0) {
-		if (!is_text(value))
+		if (!control_is_text(value))
 			return explain(ret_error, -EBADMSG, "method: not the name of a method");
 		request->method = json_object_get_string(value);
 	} else if (strcmp(name, "params") == 0) {
@@ -132,78 +127,15 @@ static int parse_members(struct json_object *top, struct request *ret, char **re
 	return 0;
 }
 
-/* Parameters */
+/* Methods */
 
-static const char *const kind_names[] = {
-	[CONTROL_TEXT] = "a string",
-	[CONTROL_BOOL] = "true or false",
-	[CONTROL_NUMBER] = "a number from 0 to 9223372036854775807",
-	[CONTROL_VALUE] = "a string, a number, true or false",
-};
-
-/* Of larger numbers json-c makes an int64_t of its greatest value, of less than the least, too. */
-static bool is_number(struct json_object *value)
+static const struct control_method *find_method(const char *name)
 {
-	return json_object_is_type(value, json_type_int) && json_object_get_int64(value) >= 0 &&
-	       json_object_get_uint64(value) <= INT64_MAX;
-}
+	const struct control_method *method = control_methods();
 
-static bool is_of_kind(struct json_object *value, enum control_kind kind)
-{
-	switch (kind) {
-	case CONTROL_TEXT:
-		return is_text(value);
-	case CONTROL_BOOL:
-		return json_object_is_type(value, json_type_boolean);
-	case CONTROL_NUMBER:
-		return is_number(value);
-	case CONTROL_VALUE:
-		break;
-	}
-	return is_text(value) || is_number(value) || json_object_is_type(value, json_type_boolean);
-}
-
-static const struct control_param *find_param(const struct control_method *method, const char *name)
-{
-	const struct control_param *param = method->params;
-
-	while (param && param->name && strcmp(param->name, name) != 0)
-		param++;
-	return param && param->name ? param : NULL;
-}
-
-static int check_params(const struct control_method *method, struct json_object *params,
-			char **ret_error)
-{
-	if (params) {
-		json_object_object_foreach (params, name, value) {
-			const struct control_param *param = find_param(method, name);
-
-			if (!param)
-				return explain(ret_error, -EINVAL, "%s: unknown parameter \"%s\"",
-					       method->name, name);
-			if (!is_of_kind(value, param->kind))
-				return explain(ret_error, -EINVAL, "%s: %s: not %s", method->name,
-					       name, kind_names[param->kind]);
-		}
-	}
-	for (const struct control_param *param = method->params; param && param->name; param++) {
-		if (param->required && !json_object_object_get_ex(params, param->name, NULL))
-			return explain(ret_error, -EINVAL, "%s: parameter \"%s\" is missing",
-				       method->name, param->name);
-	}
-	return 0;
-}
-
-static int find_method(const char *name, const struct control_method **ret, char **ret_error)
-{
-	for (const struct control_method *method = control_methods(); method->name; method++) {
-		if (strcmp(method->name, name) == 0) {
-			*ret = method;
-			return 0;
-		}
-	}
-	return explain(ret_error, -ENOSYS, "no method \"%s\"; see docs/control.md", name);
+	while (method->name && strcmp(method->name, name) != 0)
+		method++;
+	return method->name ? method : NULL;
 }
 
 static int check_fd(const struct control_method *method, const struct request_line *line,
@@ -216,45 +148,6 @@ static int check_fd(const struct control_method *method, const struct request_li
 		return explain(ret_error, -EINVAL, "%s: more than one fd came with it",
 			       method->name);
 	return 0;
-}
-
-const char *control_text(const struct control_call *call, const char *name)
-{
-	struct json_object *value;
-
-	return json_object_object_get_ex(call->params, name, &value) ? json_object_get_string(value)
-								     : NULL;
-}
-
-bool control_bool(const struct control_call *call, const char *name)
-{
-	struct json_object *value;
-
-	return json_object_object_get_ex(call->params, name, &value) &&
-	       json_object_get_boolean(value);
-}
-
-uint64_t control_number(const struct control_call *call, const char *name)
-{
-	struct json_object *value;
-
-	return json_object_object_get_ex(call->params, name, &value) ? json_object_get_uint64(value)
-								     : 0;
-}
-
-const char *control_value(const struct control_call *call, const char *name,
-			  char buf[CONTROL_VALUE_MAX])
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(call->params, name, &value))
-		return NULL;
-	if (json_object_is_type(value, json_type_boolean))
-		return json_object_get_boolean(value) ? "on" : "off";
-	if (json_object_is_type(value, json_type_string))
-		return json_object_get_string(value);
-	snprintf(buf, CONTROL_VALUE_MAX, "%llu", (unsigned long long)json_object_get_uint64(value));
-	return buf;
 }
 
 /* Answers */
@@ -322,11 +215,15 @@ int control_event(struct json_object *event, char **ret)
 static int perform(struct control_call *call, const struct request *request,
 		   const struct request_line *line)
 {
-	const struct control_method *method = NULL;
-	int r = find_method(request->method, &method, &call->error);
+	const struct control_method *method;
+	int r;
 
-	if (r >= 0)
-		r = check_params(method, request->params, &call->error);
+	assert(request->method);
+	method = find_method(request->method);
+	if (!method)
+		return explain(&call->error, -ENOSYS, "no method \"%s\"; see docs/control.md",
+			       request->method);
+	r = control_params_check(method, request->params, &call->error);
 	if (r >= 0)
 		r = check_fd(method, line, &call->error);
 	if (r < 0)

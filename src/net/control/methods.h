@@ -54,6 +54,13 @@ struct control_method {
 /** control_methods() - ends with one without a name */
 const struct control_method *control_methods(void);
 
+/** control_is_text() - a string without a NUL inside */
+bool control_is_text(struct json_object *value);
+
+/** control_params_check() - against the method's row; @params: NULL: none. Return: 0, -EINVAL */
+int control_params_check(const struct control_method *method, struct json_object *params,
+			 char **ret_error);
+
 /* A parameter's value, NULL, false or 0 if it was not given. Texts live as long as the call. */
 const char *control_text(const struct control_call *call, const char *name);
 bool control_bool(const struct control_call *call, const char *name);

@@ -172,8 +172,8 @@ static void kernel_each_counter(const struct network *network,
 	if (!kernel->dnsmasq)
 		return;
 	counters = dnsmasq_counters(kernel->dnsmasq);
-	each(opaque, "dnsmasq_restarts", counters->restarts);
-	each(opaque, "dhcp_exhausted", counters->exhausted);
+	each(opaque, "dnsmasq_restarts_total", counters->restarts);
+	each(opaque, "dhcp_exhausted_total", counters->exhausted);
 }
 
 /* Changes on the host */

@@ -34,7 +34,4 @@ const char *port_bind_why_no_path(int error);
 /** port_bind_label() - "--nic /run/a.sock", "--stream fd=3": how sentences begin. On truncation: cut */
 void port_bind_label(const struct port_socket_config *config, char *buf, size_t size);
 
-/** port_bind_why_no_path() - what sock_listen() and sock_bind_dgram() return, and what to do */
-const char *port_bind_why_no_path(int error);
-
 #endif
