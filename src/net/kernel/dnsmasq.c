@@ -163,6 +163,12 @@ static int write_hosts(const struct dnsmasq *dnsmasq,
 	if (r < 0)
 		return r;
 	dnsmasq_hosts_print(file, reservations, n);
+	if (fclose(file) < 0)
+		return -errno;
+	r = open_file(dnsmasq, DNSMASQ_NAMES, &file);
+	if (r < 0)
+		return r;
+	dnsmasq_names_print(file, reservations, n);
 	return fclose(file) < 0 ? -errno : 0;
 }
 

@@ -39,9 +39,9 @@ static struct text text6(const struct in6_addr *address)
 	return text;
 }
 
-static void print_dns(FILE *out, const struct network_config *config)
+static void print_dns(FILE *out, const struct network_config *config, const char *dir)
 {
-	fputs("no-hosts\nlocalise-queries\n", out);
+	fprintf(out, "no-hosts\nlocalise-queries\naddn-hosts=%s/" DNSMASQ_NAMES "\n", dir);
 	if (config->mode == NETWORK_HOST)
 		fputs("no-resolv\n", out);
 	if (config->dhcp.domain)
@@ -107,7 +107,7 @@ void dnsmasq_config_print(FILE *out, const struct network_config *config, const 
 		"interface=%s\nexcept-interface=lo\nbind-dynamic\n"
 		"dhcp-leasefile=%s/" DNSMASQ_LEASES "\n",
 		bridge, dir);
-	print_dns(out, config);
+	print_dns(out, config, dir);
 	print_dhcp(out, config, dir);
 	print_ra(out, config, bridge);
 }
@@ -121,6 +121,14 @@ void dnsmasq_hosts_print(FILE *out, const struct network_reservation *reservatio
 			each->mac[2], each->mac[3], each->mac[4], each->mac[5],
 			text4(each->address).s, each->name[0] ? "," : "", each->name);
 	}
+}
+
+void dnsmasq_names_print(FILE *out, const struct network_reservation *reservations, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (reservations[i].name[0])
+			fprintf(out, "%s %s\n", text4(reservations[i].address).s,
+				reservations[i].name);
 }
 
 /* "*": none. What is no host name by RFC 1123 is none either. */

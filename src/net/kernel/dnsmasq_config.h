@@ -15,10 +15,14 @@ void dnsmasq_config_print(FILE *out, const struct network_config *config, const 
 
 /* Names of the other files. */
 #define DNSMASQ_HOSTS  "hosts"
+#define DNSMASQ_NAMES  "names"
 #define DNSMASQ_LEASES "leases"
 
-/** dnsmasq_hosts_print() - the file of reservations */
+/** dnsmasq_hosts_print() - the file of reservations, for DHCP */
 void dnsmasq_hosts_print(FILE *out, const struct network_reservation *reservations, size_t n);
+
+/** dnsmasq_names_print() - their names, for DNS: known whether or not the guest has asked */
+void dnsmasq_names_print(FILE *out, const struct network_reservation *reservations, size_t n);
 
 /**
  * dnsmasq_lease_parse() - a line of its lease file: "1700000000 02:..:01 192.168.64.2 name id"
