@@ -123,8 +123,9 @@ def resolve_by_tcp_forever(listener):
 				continue
 
 
-def start_resolver():
-	for family, address in ((socket.AF_INET, '127.0.0.1'), (socket.AF_INET6, '::1')):
+def start_resolver(*addresses):
+	for address in addresses or ('127.0.0.1', '::1'):
+		family = socket.AF_INET6 if ':' in address else socket.AF_INET
 		try:
 			sock = socket.socket(family, socket.SOCK_DGRAM)
 			sock.bind((address, 53))
