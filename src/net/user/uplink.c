@@ -41,9 +41,12 @@
  * IPv6 needs links that carry this much (RFC 8200, section 5). libslirp builds router advertisements
  * in buffers sized by the MTU, and without a check: never let it do so below.
  */
-#define IPV6_MTU_MIN   1280u
+#define IPV6_MTU_MIN	   1280u
 
-#define FRAMES_AT_ONCE 32u
+#define FRAMES_AT_ONCE	   32u
+
+/* Before libslirp is made to look after what waits; well below the 16 that it keeps. */
+#define NEIGHBOURS_AT_ONCE 8u
 
 struct uplink {
 	Slirp *slirp;
@@ -58,7 +61,9 @@ struct uplink {
 	struct unix_forwards *unix_forwards;
 	struct uplink_timer *timer; /* of router advertisements; NULL: no IPv6 */
 	bool link_up;
-	bool flush_due;
+	bool flush_due; /* an answer came that packets may wait for */
+	unsigned int
+		n_neighbours; /* frames since the last flush that libslirp may have learned from */
 	struct log_limit guest_errors;
 };
 
@@ -132,16 +137,41 @@ static enum uplink_verdict ask_services(struct uplink *uplink, const uint8_t **f
 	return services->from_guest(uplink->opaque, frame, len);
 }
 
-/* ARP's and neighbour discovery's answers to libslirp's questions. */
-static bool tells_neighbour(const uint8_t *frame, size_t len)
+/*
+ * libslirp keeps the Ethernet addresses of 16 guests for each IP version. What waits for one leaves
+ * in its next turn only, or is lost if others have taken the place by then.
+ */
+static void flush(struct uplink *uplink)
 {
-	unsigned int type = packet_get16(frame + PACKET_ETH_TYPE);
+	if (uplink->flush_due)
+		slirp_poll_flush(uplink->poll);
+	uplink->flush_due = false;
+	uplink->n_neighbours = 0;
+}
 
-	if (type == ETH_P_ARP)
-		return len >= PACKET_IP + 8 && packet_get16(frame + PACKET_IP + 6) == ARPOP_REPLY;
-	return type == ETH_P_IPV6 && len > PACKET_IP + PACKET_IP6_HEADER &&
-	       frame[PACKET_IP + 6] == IPPROTO_ICMPV6 &&
-	       frame[PACKET_IP + PACKET_IP6_HEADER] == ND_NEIGHBOR_ADVERT;
+static bool is_discovery(const uint8_t *frame, size_t len)
+{
+	return len > PACKET_IP + PACKET_IP6_HEADER &&
+	       packet_get16(frame + PACKET_ETH_TYPE) == ETH_P_IPV6 &&
+	       frame[PACKET_IP + 6] == IPPROTO_ICMPV6;
+}
+
+static bool is_arp(const uint8_t *frame, size_t len)
+{
+	return len >= PACKET_IP + 8 && packet_get16(frame + PACKET_ETH_TYPE) == ETH_P_ARP;
+}
+
+/* Of a frame that libslirp has seen. */
+static void note_neighbour(struct uplink *uplink, const uint8_t *frame, size_t len)
+{
+	if (is_arp(frame, len))
+		uplink->flush_due |= packet_get16(frame + PACKET_IP + 6) == ARPOP_REPLY;
+	else if (is_discovery(frame, len))
+		uplink->flush_due |= frame[PACKET_IP + PACKET_IP6_HEADER] == ND_NEIGHBOR_ADVERT;
+	else
+		return;
+	if (++uplink->n_neighbours >= NEIGHBOURS_AT_ONCE)
+		flush(uplink);
 }
 
 static bool passes(struct uplink *uplink, const uint8_t **frame, size_t len)
@@ -168,7 +198,7 @@ static void take(struct uplink *uplink, const struct frame *frame)
 	if (verdict == UPLINK_TAKEN || (verdict == UPLINK_PASS && !passes(uplink, &bytes, len)))
 		return;
 	slirp_input(uplink->slirp, bytes, (int)len);
-	uplink->flush_due |= tells_neighbour(bytes, len);
+	note_neighbour(uplink, bytes, len);
 }
 
 /* Until empty; bounded by the queue, which nobody fills meanwhile. */
@@ -184,9 +214,7 @@ static void on_ready(void *opaque)
 			take(uplink, &frames[i]);
 		channel_consume(uplink->channel, n);
 	}
-	if (uplink->flush_due)
-		slirp_poll_flush(uplink->poll);
-	uplink->flush_due = false;
+	flush(uplink);
 	slirp_poll_changed(uplink->poll);
 }
 
