@@ -71,6 +71,20 @@ static void print_uptime(uint64_t seconds)
 	       (unsigned int)(seconds / 60 % 60), (unsigned int)(seconds % 60));
 }
 
+static void print_leases(struct json_object *status)
+{
+	uint64_t exhausted = number(status, "dhcp_exhausted_total");
+
+	printf("%-12s%s", "leases", ctl_text(status, "leases"));
+	if (ctl_member(status, "dhcp_addresses"))
+		printf(", %s of %s addresses in use", ctl_text(status, "dhcp_leased"),
+		       ctl_text(status, "dhcp_addresses"));
+	printf("\n");
+	if (exhausted)
+		printf("%-12s%llu times there was no address left for a guest\n", "",
+		       (unsigned long long)exhausted);
+}
+
 static int print_status(struct json_object *status)
 {
 	print_line("network", ctl_text(status, "mode"));
@@ -86,7 +100,7 @@ static int print_status(struct json_object *status)
 	print_line("isolated", yes_no(status, "isolated", "yes", "no"));
 	printf("%-12s%s, %s of them connected\n", "ports", ctl_text(status, "ports"),
 	       ctl_text(status, "ports_up"));
-	print_line("leases", ctl_text(status, "leases"));
+	print_leases(status);
 	print_line("addresses", ctl_text(status, "addresses"));
 	print_line("forwards", ctl_text(status, "forwards"));
 	print_uptime(number(status, "uptime_s"));

@@ -136,7 +136,7 @@ class Ctl(fixture.ServedTestCase):
     def test_status_is_readable(self):
         out = self.ctl("status")
         for line in ("network     host", "addresses   192.168.77.1 to 192.168.77.99, mask 255.255.255.0",
-                     "ports       1, 0 of them connected"):
+                     "ports       1, 0 of them connected", "leases      0, 0 of 98 addresses in use"):
             self.assertIn(line + "\n", out)
 
     def test_json_is_the_answer_as_it_comes(self):

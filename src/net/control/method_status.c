@@ -3,6 +3,7 @@
  * method_status.c - methods: what network this is, and what it has counted
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "net/control/json_net.h"
 #include "net/control/methods.h"
@@ -39,6 +40,18 @@ static void count_forward(void *opaque, const struct forward_config *config,
 	++*(uint64_t *)opaque;
 }
 
+/* Is there an address left for the next guest? Not every kind of network counts all of this. */
+static void put_pool(void *opaque, const char *name, uint64_t value)
+{
+	static const char *const names[] = { "dhcp_addresses", "dhcp_leased",
+					     "dhcp_exhausted_total" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(name, names[i]) == 0)
+			json_put_number(opaque, name, value);
+	}
+}
+
 static void put_counts(struct json_object *o, struct net_service *service)
 {
 	struct network *network = net_service_network(service);
@@ -57,6 +70,7 @@ static void put_counts(struct json_object *o, struct net_service *service)
 	json_put_number(o, "leases", leases);
 	json_put_number(o, "addresses", addresses);
 	json_put_number(o, "forwards", forwards);
+	network_each_counter(network, put_pool, o);
 }
 
 int control_status(struct control_call *call)
