@@ -10,10 +10,6 @@
  * libslirp the gateway's address is the host's loopback; host_nat makes another address of the host of
  * it. (Its disable_host_loopback stays off: answers to forwards' clients on loopback go there.)
  *
- * libslirp has one periodic job, the router advertisement every few minutes. It is done only while
- * the uplink's link is up, that is, while a guest is there to hear it: a process without guests
- * sleeps.
- *
  * Memory: libslirp uses GLib, which ends the process when malloc() fails. Nothing to be done about
  * here.
  */
@@ -35,6 +31,7 @@
 #include "net/user/slirp_poll.h"
 #include "net/user/unix_forward.h"
 #include "net/user/uplink_filter.h"
+#include "net/user/uplink_timer.h"
 #include "sys/log.h"
 
 /*
@@ -65,14 +62,6 @@ struct uplink {
 	unsigned int
 		n_neighbours; /* frames since the last flush that libslirp may have learned from */
 	struct log_limit guest_errors;
-};
-
-struct uplink_timer {
-	uv_timer_t handle;
-	struct uplink *uplink;
-	SlirpTimerId id;
-	void *cb_opaque;
-	uint64_t expires_ms; /* on the loop's clock */
 };
 
 /* Towards the guests */
@@ -220,74 +209,35 @@ static void on_ready(void *opaque)
 
 /* Router advertisements */
 
-static void on_timer(uv_timer_t *handle)
-{
-	struct uplink_timer *timer = handle->data;
-
-	slirp_handle_timer(timer->uplink->slirp, timer->id, timer->cb_opaque);
-}
-
-static void timer_arm(struct uplink_timer *timer)
-{
-	uint64_t now_ms = uv_now(timer->uplink->loop);
-
-	uv_timer_start(&timer->handle, on_timer,
-		       timer->expires_ms > now_ms ? timer->expires_ms - now_ms : 0, 0);
-}
-
 static void on_link(void *opaque, bool up)
 {
 	struct uplink *uplink = opaque;
 
 	uplink->link_up = up;
-	if (!uplink->timer)
-		return;
-	if (up)
-		timer_arm(uplink->timer);
-	else
-		uv_timer_stop(&uplink->timer->handle);
+	if (uplink->timer)
+		uplink_timer_run(uplink->timer, up);
 }
 
 static void *timer_new(SlirpTimerId id, void *cb_opaque, void *opaque)
 {
 	struct uplink *uplink = opaque;
-	struct uplink_timer *timer = calloc(1, sizeof(*timer));
 
-	if (!timer)
-		abort(); /* as GLib does for libslirp's own memory: it takes no for no answer */
-	*timer = (struct uplink_timer) { .uplink = uplink, .id = id, .cb_opaque = cb_opaque };
-	uv_timer_init(uplink->loop, &timer->handle);
-	timer->handle.data = timer;
-	uplink->timer = timer;
-	return timer;
+	uplink->timer = uplink_timer_new(uplink->loop, &uplink->slirp, id, cb_opaque);
+	uplink_timer_run(uplink->timer, uplink->link_up);
+	return uplink->timer;
 }
 
-static void timer_closed(uv_handle_t *handle)
-{
-	free(handle->data);
-}
-
-static void timer_free(void *opaque_timer, void *opaque)
+static void timer_free(void *timer, void *opaque)
 {
 	struct uplink *uplink = opaque;
-	struct uplink_timer *timer = opaque_timer;
 
 	uplink->timer = NULL;
-	uv_close((uv_handle_t *)&timer->handle, timer_closed);
+	uplink_timer_free(timer);
 }
 
-/*
- * expires_ms is on clock_get_ns()'s clock, which may be a little ahead of the loop's: both are
- * monotonic time.
- */
-static void timer_mod(void *opaque_timer, int64_t expires_ms, void *opaque)
+static void timer_mod(void *timer, int64_t expires_ms, void *opaque)
 {
-	struct uplink *uplink = opaque;
-	struct uplink_timer *timer = opaque_timer;
-
-	timer->expires_ms = (uint64_t)expires_ms;
-	if (uplink->link_up)
-		timer_arm(timer);
+	uplink_timer_set(timer, (uint64_t)expires_ms);
 }
 
 /* The rest of what libslirp asks of us */
