@@ -74,6 +74,11 @@ int network_reserve(struct network *network, const struct network_reservation *r
 	return network->ops->reserve(network, reservation, ret_error);
 }
 
+int network_mac(const struct network *network, uint8_t ret[FRAME_MAC])
+{
+	return network->ops->mac ? network->ops->mac(network, ret) : -EOPNOTSUPP;
+}
+
 int network_unreserve(struct network *network, const uint8_t mac[FRAME_MAC])
 {
 	return network->ops->unreserve ? network->ops->unreserve(network, mac) : -EOPNOTSUPP;

@@ -78,6 +78,9 @@ struct network_ops {
 	/* What was settled when the network was made: configuration with nothing left open. */
 	const struct network_config *(*config)(const struct network *network);
 
+	/* Of the network's own station: the gateway; the host, where it is bridged. 0 or -errno */
+	int (*mac)(const struct network *network, uint8_t ret[FRAME_MAC]);
+
 	/* @ret_error as in network_config_check(). Return: 0, -EEXIST, -EADDRINUSE, -EACCES, -errno */
 	int (*forward_add)(struct network *network, const struct network_forward *forward,
 			   char **ret_error);
@@ -129,6 +132,7 @@ void network_free(struct network *network); /* NULL is fine; the loop must run o
 
 /* The rest of ops; -EOPNOTSUPP, or nothing to tell of, where this kind has no such thing. */
 const struct network_config *network_config_of(const struct network *network);
+int network_mac(const struct network *network, uint8_t ret[FRAME_MAC]);
 int network_forward_add(struct network *network, const struct network_forward *forward,
 			char **ret_error);
 void network_forward_remove(struct network *network, const struct network_forward *forward);

@@ -56,10 +56,6 @@ void port_table_lease(struct port_table *table, const struct network_lease *leas
 /** port_table_leases_changed() - look at network_each_lease() again: reservations have changed */
 void port_table_leases_changed(struct port_table *table);
 
-/** port_table_reserve_mac() - no guest's, for the source guard: the network's own. Return: 0,
- * -ENOSPC there are some already */
-int port_table_reserve_mac(struct port_table *table, const uint8_t mac[FRAME_MAC]);
-
 /**
  * port_open() - plug in
  * @ret: the channel for the socket; channel_close() ends the port. The port's link is up when

@@ -56,11 +56,14 @@ int port_guards_new(struct port_table *table)
 {
 	const struct network_config *config = network_config_of(table->network);
 	int r = source_guard_table_new(&table->guards);
+	uint8_t mac[FRAME_MAC];
 
 	if (r < 0)
 		return r;
 	if (config && config->kind == NETWORK_USER)
 		reserve_libslirp(table->guards);
+	if (network_mac(table->network, mac) == 0)
+		(void)source_guard_reserve_mac(table->guards, mac, FRAME_MAC);
 	if (config && config->mode != NETWORK_BRIDGED &&
 	    (config->addresses_given || !config->uuid_given))
 		reserve_addresses(table->guards, config);
@@ -74,11 +77,6 @@ void port_table_lease(struct port_table *table, const struct network_lease *leas
 		source_guard_lease(table->guards, lease->mac, lease->address);
 	else if (!lease->reserved) /* else it is kept for the same guest */
 		source_guard_lease_gone(table->guards, lease->mac, lease->address);
-}
-
-int port_table_reserve_mac(struct port_table *table, const uint8_t mac[FRAME_MAC])
-{
-	return source_guard_reserve_mac(table->guards, mac, FRAME_MAC);
 }
 
 void port_guard_open(struct port *port)

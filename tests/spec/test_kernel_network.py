@@ -18,6 +18,7 @@ import unittest
 import fixture
 import namespaces as ns
 import vfio_user_client as vu
+from control_client import Control
 
 SHARED = ("--start-address", "192.168.77.1", "--end-address", "192.168.77.99", "--subnet-mask", "255.255.255.0",
           "--nat66-prefix", "fd77::")
@@ -220,6 +221,39 @@ class Isolated(KernelTestCase):
         # Nor by the gateway.
         a.run("ip", "route", "add", f"{b.address}/32", "via", GATEWAY)
         self.assertEqual(a.ask(b.address, PORT), "")
+
+
+class Guarded(KernelTestCase):
+    arguments = (*SHARED, "--source-guard")
+
+    test_guests_reach_each_other_and_the_host = Shared.test_guests_reach_each_other_and_the_host
+    test_guests_reach_each_other_and_the_outside_by_ipv6 = Shared.test_guests_reach_each_other_and_the_outside_by_ipv6
+
+    def test_a_guest_under_another_s_address_reaches_nobody(self):
+        a, b = self.guest(0), self.guest(1)
+        self.host.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        self.assertEqual(b.ask(GATEWAY, PORT), b.address)
+        b.run("ip", "address", "del", f"{b.address}/24", "dev", "eth0")
+        b.run("ip", "address", "add", f"{a.address}/24", "dev", "eth0")
+        self.assertEqual(b.ask(GATEWAY, PORT), "")
+        self.assertEqual(a.ask(GATEWAY, PORT), a.address)
+
+
+class GuardedGateway(KernelTestCase):
+    arguments = None
+
+    def test_a_guest_under_the_gateway_s_mac_is_refused(self):
+        path = self.directory.join("control")
+        self.network = self.start(*SHARED, "--source-guard", "--control", path)
+        control = Control(path)
+        self.addCleanup(control.close)
+        bridge = ns.ip("-o", "link", "show", "rig0").split("link/ether ")[1].split()[0]
+        thief = ns.Guest(self.network.path, bridge)    # no MAC is given: the first one would be its own
+        self.addCleanup(thief.close)
+        self.assertEqual(thief.dhcp(), {})
+        port = control.port("ports")
+        self.assertIsNone(port["mac"])
+        self.assertGreater(port["counters"]["guard_dropped"], 0)
 
 
 class Host(KernelTestCase):

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "net/kernel/bridge_table.h"
+#include "net/kernel/host_scan.h"
 #include "net/kernel/kernel_internal.h"
 #include "net/kernel/privilege.h"
 #include "sys/explain.h"
@@ -29,6 +30,22 @@
 static const struct network_config *kernel_config(const struct network *network)
 {
 	return &((const struct kernel_network *)network)->config;
+}
+
+static int kernel_mac(const struct network *network, uint8_t ret[FRAME_MAC])
+{
+	const struct kernel_network *kernel = (const struct kernel_network *)network;
+	const struct host_link *link;
+	struct host_links links;
+	int r = host_links_scan(kernel->netlink, &links);
+
+	if (r < 0)
+		return r;
+	link = host_links_by_index(&links, kernel->bridge);
+	if (link)
+		memcpy(ret, link->mac, FRAME_MAC);
+	host_links_free(&links);
+	return link ? 0 : -ENODEV;
 }
 
 /* Forwards */
@@ -220,6 +237,7 @@ static const struct network_ops kernel_ops = {
 	.name = "kernel",
 	.open = kernel_open,
 	.config = kernel_config,
+	.mac = kernel_mac,
 	.forward_add = kernel_forward_add,
 	.forward_remove = kernel_forward_remove,
 	.reserve = kernel_reserve,
