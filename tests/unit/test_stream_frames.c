@@ -227,11 +227,13 @@ static void what_the_network_does_not_take_stays(void **state)
 
 /* Sending */
 
-static const size_t sent_lens[] = { 14, 60, 20 };
-#define SENT_TOTAL (14u + 60u + 20u + 3u * STREAM_PREFIX)
+/* The second is sent from where it is, the others are copied. */
+#define SENT_LARGE (STREAM_COPY_MAX + 1u)
+static const size_t sent_lens[] = { 14, SENT_LARGE, 20 };
+#define SENT_TOTAL (14u + SENT_LARGE + 20u + 3u * STREAM_PREFIX)
 
 /* Each frame in pieces: of 10 bytes, of none, and the rest. */
-static void make_frames(struct frame frames[3], struct iovec iov[9], uint8_t bytes[3][64])
+static void make_frames(struct frame frames[3], struct iovec iov[9], uint8_t bytes[3][SENT_LARGE])
 {
 	for (size_t i = 0; i < 3; i++) {
 		for (size_t k = 0; k < sent_lens[i]; k++)
@@ -262,13 +264,13 @@ static void a_socket_that_takes_any_part_gets_the_rest_later(void **state)
 	for (size_t cut = 0; cut <= SENT_TOTAL; cut++) {
 		struct frame frames[3];
 		struct iovec iov[9], out[16];
-		uint8_t bytes[3][64], wire[SENT_TOTAL], all[SENT_TOTAL + 64];
+		uint8_t bytes[3][SENT_LARGE], wire[SENT_TOTAL], all[SENT_TOTAL];
 		const void *left;
 		size_t n, len, done, went;
 
 		make_frames(frames, iov, bytes);
 		n = stream_tx_gather(&f->tx, frames, 3, out, 16, &len);
-		assert_int_equal(n, 12);
+		assert_int_equal(n, 1 + 3 + 1);
 		assert_int_equal(len, SENT_TOTAL);
 		assert_int_equal(flatten(out, n, all), SENT_TOTAL);
 		memcpy(wire, all, cut);
@@ -299,16 +301,36 @@ static void frames_for_which_there_is_no_room_wait_for_the_next_batch(void **sta
 	struct fixture *f = *state;
 	struct frame frames[3];
 	struct iovec iov[9], out[8];
-	uint8_t bytes[3][64];
+	uint8_t bytes[3][SENT_LARGE];
 	size_t len;
 
 	make_frames(frames, iov, bytes);
-	assert_int_equal(stream_tx_gather(&f->tx, frames, 3, out, 7, &len), 4);
+	assert_int_equal(stream_tx_gather(&f->tx, frames, 3, out, 4, &len), 1);
 	assert_int_equal(len, STREAM_PREFIX + 14);
 	assert_int_equal(stream_tx_sent(&f->tx, frames, 3, len), 1);
-	assert_int_equal(stream_tx_gather(&f->tx, frames, 3, out, 8, &len), 8);
+	assert_int_equal(stream_tx_gather(&f->tx, frames, 3, out, 5, &len), 4);
+	assert_int_equal(len, 2 * STREAM_PREFIX + 14 + SENT_LARGE);
 	assert_int_equal(stream_tx_gather(&f->tx, frames, 0, out, 8, &len), 0);
 	assert_int_equal(len, 0);
+}
+
+static void small_frames_are_copied_as_far_as_the_buffer_goes(void **state)
+{
+	const size_t fit = STREAM_TX_BYTES / (STREAM_PREFIX + STREAM_COPY_MAX);
+	struct fixture *f = *state;
+	uint8_t bytes[STREAM_COPY_MAX] = { 0 };
+	struct iovec iov = { bytes, sizeof(bytes) }, out[8];
+	struct frame frames[STREAM_BATCH];
+	size_t len;
+
+	assert_true(fit < STREAM_BATCH);
+	for (size_t i = 0; i < STREAM_BATCH; i++)
+		frames[i] = (struct frame) { .iov = &iov, .n_iov = 1, .len = sizeof(bytes) };
+	assert_int_equal(stream_tx_gather(&f->tx, frames, STREAM_BATCH, out, 8, &len), 1);
+	assert_int_equal(len, fit * (STREAM_PREFIX + sizeof(bytes)));
+	assert_int_equal(stream_tx_sent(&f->tx, frames, STREAM_BATCH, len), fit);
+	assert_int_equal(stream_tx_gather(&f->tx, frames, fit, out, 8, &len), 1);
+	assert_int_equal(len, fit * (STREAM_PREFIX + sizeof(bytes)));
 }
 
 int main(void)
@@ -323,6 +345,7 @@ int main(void)
 		test(what_the_network_does_not_take_stays),
 		test(a_socket_that_takes_any_part_gets_the_rest_later),
 		test(frames_for_which_there_is_no_room_wait_for_the_next_batch),
+		test(small_frames_are_copied_as_far_as_the_buffer_goes),
 	};
 
 	return cmocka_run_group_tests_name("stream_frames", tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* Receiving */
@@ -82,18 +83,62 @@ static void prefix_write(uint8_t *at, size_t len)
 	at[3] = (uint8_t)len;
 }
 
+/* Behind what is staged; the last iovec grows if that is what it ends with. */
+static uint8_t *stage(struct stream_tx *tx, size_t len, struct iovec *iov, size_t *used)
+{
+	struct iovec *last = &iov[*used - (*used > 0)];
+	uint8_t *at = tx->buf + tx->staged;
+
+	tx->staged += len;
+	if (*used > 0 && (uint8_t *)last->iov_base + last->iov_len == at) {
+		last->iov_len += len;
+		return at;
+	}
+	iov[(*used)++] = (struct iovec) { at, len };
+	return at;
+}
+
+static void stage_frame(struct stream_tx *tx, const struct frame *frame, struct iovec *iov,
+			size_t *used)
+{
+	uint8_t *at = stage(tx, STREAM_PREFIX + frame->len, iov, used);
+
+	prefix_write(at, frame->len);
+	at += STREAM_PREFIX;
+	for (size_t i = 0; i < frame->n_iov; i++) {
+		if (!frame->iov[i].iov_len)
+			continue; /* its iov_base may be NULL */
+		memcpy(at, frame->iov[i].iov_base, frame->iov[i].iov_len);
+		at += frame->iov[i].iov_len;
+	}
+}
+
+static void gather_frame(struct stream_tx *tx, const struct frame *frame, struct iovec *iov,
+			 size_t *used)
+{
+	prefix_write(stage(tx, STREAM_PREFIX, iov, used), frame->len);
+	memcpy(&iov[*used], frame->iov, frame->n_iov * sizeof(*iov));
+	*used += frame->n_iov;
+}
+
 size_t stream_tx_gather(struct stream_tx *tx, const struct frame *frames, size_t n,
 			struct iovec *iov, size_t max_iov, size_t *ret_len)
 {
 	size_t used = 0, len = 0;
 
-	assert(tx->start == tx->end && n <= STREAM_BATCH);
+	assert(tx->start == tx->end);
+	tx->staged = 0;
 	for (size_t i = 0; i < n && frames[i].n_iov < max_iov - used; i++) {
+		bool small = frames[i].len <= STREAM_COPY_MAX;
+		size_t staged = STREAM_PREFIX + (small ? frames[i].len : 0);
+
 		assert(frames[i].len <= STREAM_FRAME_MAX);
-		prefix_write(tx->prefixes[i], frames[i].len);
-		iov[used++] = (struct iovec) { tx->prefixes[i], STREAM_PREFIX };
-		memcpy(&iov[used], frames[i].iov, frames[i].n_iov * sizeof(*iov));
-		used += frames[i].n_iov;
+		if (staged > STREAM_TX_BYTES - tx->staged)
+			break;
+		if (small)
+			stage_frame(tx, &frames[i], iov, &used);
+		else
+			gather_frame(tx, &frames[i], iov, &used);
 		len += STREAM_PREFIX + frames[i].len;
 	}
 	assert(used > 0 || n == 0);
@@ -113,6 +158,7 @@ static void keep(struct stream_tx *tx, const void *bytes, size_t len, size_t *sk
 
 size_t stream_tx_sent(struct stream_tx *tx, const struct frame *frames, size_t n, size_t len)
 {
+	uint8_t prefix[STREAM_PREFIX];
 	size_t done = 0;
 
 	while (done < n && len >= STREAM_PREFIX + frames[done].len)
@@ -121,7 +167,8 @@ size_t stream_tx_sent(struct stream_tx *tx, const struct frame *frames, size_t n
 		return done;
 	assert(done < n);
 	tx->start = tx->end = 0;
-	keep(tx, tx->prefixes[done], STREAM_PREFIX, &len);
+	prefix_write(prefix, frames[done].len);
+	keep(tx, prefix, STREAM_PREFIX, &len);
 	for (size_t i = 0; i < frames[done].n_iov; i++)
 		keep(tx, frames[done].iov[i].iov_base, frames[done].iov[i].iov_len, &len);
 	return done + 1;

@@ -18,7 +18,9 @@
 #define STREAM_FRAME_MAX (FRAME_ETH_HEADER + FRAME_VLAN_TAG + 65535u)
 #define STREAM_RX_BYTES	 ((size_t)2 * (STREAM_PREFIX + STREAM_FRAME_MAX))
 #define STREAM_TX_BYTES	 (STREAM_PREFIX + STREAM_FRAME_MAX)
-#define STREAM_BATCH	 64u /* frames in one sendmsg() */
+#define STREAM_BATCH	 128u /* frames in one sendmsg() */
+/* Up to here a copy costs less than an iovec of its own does in the kernel. */
+#define STREAM_COPY_MAX	 2048u
 
 /**
  * struct stream_rx - bytes that came and are not dealt with
@@ -57,17 +59,18 @@ size_t stream_rx_left(const struct stream_rx *rx);
  *
  * When a socket takes a frame in part the rest of it is copied: the network may drop what waits in
  * its queue (when a link goes down), and the peer would read the next frame as the end of this one.
+ * Until then the buffer holds what sendmsg() is shown: lengths, and small frames with them.
  */
 struct stream_tx {
-	uint8_t *buf; /* STREAM_TX_BYTES, the caller's */
-	size_t start, end;
-	uint8_t prefixes[STREAM_BATCH][STREAM_PREFIX];
+	uint8_t *buf;	   /* STREAM_TX_BYTES, the caller's */
+	size_t start, end; /* left */
+	size_t staged;	   /* bytes of the last stream_tx_gather() */
 };
 
 /**
  * stream_tx_gather() - for sendmsg(): as many of the frames as fit
- * @n: up to STREAM_BATCH
- * @iov, @max_iov: of it 1 and n_iov go to each frame; the first must fit
+ * @iov, @max_iov: of it up to 1 and n_iov go to each frame; the first must fit. They stay good until
+ *		   stream_tx_sent()
  * @ret_len: bytes
  * Return: iovecs used. Not while something is left
  */
