@@ -20,6 +20,20 @@
 static void on_event(uv_poll_t *poll, int status, int events);
 static void on_scout_event(uv_poll_t *poll, int status, int events);
 
+/* Only when it changes: libuv asks the kernel each time. */
+static void arm_scout(struct dgram *d)
+{
+	bool wanted = d->waits == WAIT_PEER;
+
+	if (d->scout < 0 || wanted == d->scout_armed)
+		return;
+	d->scout_armed = wanted;
+	if (wanted)
+		uv_poll_start(&d->scout_poll, UV_WRITABLE, on_scout_event);
+	else
+		uv_poll_stop(&d->scout_poll);
+}
+
 static void arm(struct dgram *d)
 {
 	int events = (d->network_full ? 0 : UV_READABLE) | (d->waits == WAIT_OWN ? UV_WRITABLE : 0);
@@ -33,12 +47,7 @@ static void arm(struct dgram *d)
 		else
 			uv_poll_stop(&d->poll);
 	}
-	if (d->scout < 0)
-		return;
-	if (d->waits == WAIT_PEER)
-		uv_poll_start(&d->scout_poll, UV_WRITABLE, on_scout_event);
-	else
-		uv_poll_stop(&d->scout_poll);
+	arm_scout(d);
 }
 
 /* Events */
@@ -62,6 +71,8 @@ static void on_scout_event(uv_poll_t *poll, int status, int events)
 {
 	struct dgram *d = poll->data;
 
+	if (status < 0) /* libuv has stopped the handle */
+		d->scout_armed = false;
 	dgram_pull(d);
 	arm(d);
 }

@@ -27,6 +27,7 @@ struct dgram {
 	uv_poll_t poll, scout_poll;
 	unsigned int open_handles;
 	int armed; /* UV_ events that poll waits for */
+	bool scout_armed;
 	enum dgram_wait waits;
 	bool network_full;	   /* until writable(): no receiving */
 	bool up;		   /* there is a guest */
