@@ -184,6 +184,39 @@ static void a_frame_to_a_known_address_reaches_its_port_only(void **state)
 	assert_int_equal(drain(f, 2), 0);
 }
 
+/* Frames 2 and 8 have the destination of the one before; behind frame 5 it is another's. */
+static void each_frame_of_a_batch_goes_where_its_own_addresses_say(void **state)
+{
+	static const unsigned int pairs[][2] = { { 11, 10 }, { 11, 10 }, { 12, 10 }, { 11, 10 },
+						 { 0, 11 },  { 11, 10 }, { 12, 10 }, { 12, 13 } };
+	enum { N = sizeof(pairs) / sizeof(pairs[0]) };
+	struct fixture *f = *state;
+	struct frame frames[N];
+	struct iovec iov[N];
+	uint8_t bytes[N][60];
+
+	plug_many(f, 3);
+	send_to(f, 1, 0, 11);
+	send_to(f, 2, 0, 12);
+	for (unsigned int i = 0; i < 3; i++)
+		drain(f, i);
+	for (size_t i = 0; i < N; i++) {
+		memset(bytes[i], 0xff, sizeof(bytes[i]));
+		if (pairs[i][0])
+			mac_of(pairs[i][0], bytes[i]);
+		mac_of(pairs[i][1], bytes[i] + FRAME_MAC);
+		iov[i] = (struct iovec) { bytes[i], sizeof(bytes[i]) };
+		frames[i] = (struct frame) { .iov = &iov[i], .n_iov = 1, .len = sizeof(bytes[i]) };
+	}
+	assert_int_equal(channel_send(f->hosts[0].channel, frames, N), N);
+	assert_int_equal(drain(f, 1), 4);
+	assert_int_equal(drain(f, 2), 4);
+	assert_int_equal(dropped_of(f, 0), 1);
+	send_to(f, 1, 13, 14);
+	assert_int_equal(drain(f, 0), 1);
+	assert_int_equal(drain(f, 2), 0);
+}
+
 static void a_frame_to_an_address_behind_its_own_port_goes_nowhere(void **state)
 {
 	struct fixture *f = *state;
@@ -633,6 +666,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RULE(a_frame_to_an_unknown_address_reaches_all_but_its_sender),
 		RULE(a_frame_to_a_known_address_reaches_its_port_only),
+		RULE(each_frame_of_a_batch_goes_where_its_own_addresses_say),
 		RULE(a_frame_to_an_address_behind_its_own_port_goes_nowhere),
 		RULE(an_address_that_moved_is_followed),
 		RULE(an_address_not_heard_of_is_forgotten_after_its_age),

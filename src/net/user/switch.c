@@ -202,8 +202,17 @@ static void frame_addresses(const struct frame *frame, uint8_t ret[ADDRESSES_LEN
 	}
 }
 
+/*
+ * Where the frame before went: frames of one batch mostly have the addresses of the one before, of
+ * which everything is known then.
+ */
+struct path {
+	uint8_t addresses[ADDRESSES_LEN];
+	struct switch_port *to; /* NULL: not to one port */
+};
+
 /* Return: false if the frame goes nowhere by its own or its port's fault. */
-static bool forward(struct switch_port *from, const struct frame *frame)
+static bool forward(struct switch_port *from, const struct frame *frame, struct path *path)
 {
 	struct eth_switch *sw = from->eth_switch;
 	uint8_t addresses[ADDRESSES_LEN];
@@ -213,6 +222,11 @@ static bool forward(struct switch_port *from, const struct frame *frame)
 	if (!from->up || frame->len < FRAME_ETH_HEADER || frame->len > sw->config.max_frame)
 		return false;
 	frame_addresses(frame, addresses);
+	if (path->to && memcmp(addresses, path->addresses, ADDRESSES_LEN) == 0) {
+		port_queue(path->to, frame);
+		return true;
+	}
+	path->to = NULL;
 	if (mac_is_multicast(source) || mac_is_zero(source) || mac_is_link_local(destination))
 		return false;
 	if (!mac_table_learn(sw->table, source, &from->addresses, sw->now_ms))
@@ -225,7 +239,9 @@ static bool forward(struct switch_port *from, const struct frame *frame)
 	}
 	if (!may_exchange(from, port_of_addresses(holder)))
 		return false;
-	port_queue(port_of_addresses(holder), frame);
+	path->to = port_of_addresses(holder);
+	memcpy(path->addresses, addresses, ADDRESSES_LEN);
+	port_queue(path->to, frame);
 	return true;
 }
 
@@ -234,11 +250,12 @@ static bool forward(struct switch_port *from, const struct frame *frame)
 static size_t port_send(struct channel *channel, const struct frame *frames, size_t n)
 {
 	struct switch_port *port = port_of(channel);
+	struct path path = { .to = NULL };
 
 	for (size_t i = 0; i < n; i++) {
 		port->stats.sent_frames++;
 		port->stats.sent_bytes += frames[i].len;
-		if (!forward(port, &frames[i]))
+		if (!forward(port, &frames[i], &path))
 			port->stats.sent_dropped++;
 	}
 	return n;
