@@ -23,18 +23,25 @@
 #define READY_MS 10000
 #define STOP_MS	 5000
 
-static struct served *running; /* to be stopped when we die */
+static struct served *running; /* and those before it: to be stopped when we die */
 
+/* Its sockets are only there if the server did not remove them. Async-signal-safe. */
 static void remove_dir(struct served *s)
 {
-	unlink(s->nic); /* only there if the server did not remove it */
+	static const char *const names[] = { "nic",	"stream",  "idle", "a",		"b",
+					     "guest-a", "guest-b", "copy", "copy-guest" };
+	int dir = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unlinkat(dir, names[i], 0);
+	close(dir);
 	rmdir(s->dir);
 }
 
 /* Async-signal-safe. */
 static _Noreturn void give_up(void)
 {
-	if (running) {
+	for (; running; running = running->before) {
 		kill(running->pid, SIGKILL);
 		waitpid(running->pid, NULL, 0);
 		remove_dir(running);
@@ -76,6 +83,16 @@ uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+uint64_t process_cpu_ns(pid_t pid)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &ts) < 0)
+		die("process %d has no clock: did it end?", (int)pid);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 static int by_size(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -97,6 +114,18 @@ void pin(int cpu)
 	CPU_SET((size_t)cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set) < 0)
 		die("cannot run on CPU %d: %s", cpu, strerror(errno));
+}
+
+void pin_apart(int n)
+{
+	static cpu_set_t allowed;
+
+	if (CPU_COUNT(&allowed) == 0 && sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		die("sched_getaffinity: %s", strerror(errno));
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (CPU_ISSET((size_t)cpu, &allowed) && n-- == 0)
+			pin(cpu);
+	}
 }
 
 /* The ready line is the first one on stdout; what it says is the command's business. */
@@ -123,43 +152,70 @@ static void wait_ready(struct served *s, uint64_t start)
 }
 
 /* In the child: become the server, which ends with us however we end. */
-static _Noreturn void become_server(char *binary, char *nic, int out)
+static _Noreturn void become_server(const char *const *argv, int out)
 {
-	char *argv[] = { binary, (char *)"net",		(char *)"host",	   (char *)"--nic",
-			 nic,	 (char *)"--log-level", (char *)"warning", NULL };
-
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	dup2(out, STDOUT_FILENO);
-	execv(binary, argv);
-	fprintf(stderr, "bench: cannot start %s: %s\n", binary, strerror(errno));
+	execv(argv[0], (char *const *)(uintptr_t)argv);
+	fprintf(stderr, "bench: cannot start %s: %s\n", argv[0], strerror(errno));
 	_exit(127);
 }
 
-void serve(struct served *s)
+static void start(struct served *s, const char *const *argv)
 {
-	char *binary = getenv("OUTRIGGER");
 	int out[2];
 
-	if (!binary)
+	if (!argv[0])
 		die("OUTRIGGER is not set: it names the binary to measure");
-	strcpy(s->dir, "/tmp/outrigger-bench.XXXXXX");
-	if (!mkdtemp(s->dir))
-		die("cannot make a directory in /tmp: %s", strerror(errno));
-	snprintf(s->nic, sizeof(s->nic), "%s/nic", s->dir);
 	if (pipe2(out, O_CLOEXEC) < 0)
 		die("pipe: %s", strerror(errno));
 
-	uint64_t start = now_ns();
+	uint64_t begin = now_ns();
 
 	s->pid = fork();
 	if (s->pid < 0)
 		die("fork: %s", strerror(errno));
 	if (!s->pid)
-		become_server(binary, s->nic, out[1]);
+		become_server(argv, out[1]);
 	close(out[1]);
 	s->out = out[0];
+	s->before = running;
 	running = s;
-	wait_ready(s, start);
+	wait_ready(s, begin);
+}
+
+static void make_dir(struct served *s)
+{
+	strcpy(s->dir, "/tmp/outrigger-bench.XXXXXX");
+	if (!mkdtemp(s->dir))
+		die("cannot make a directory in /tmp: %s", strerror(errno));
+	served_path(s, "nic", s->nic, sizeof(s->nic));
+}
+
+void serve(struct served *s)
+{
+	make_dir(s);
+	start(s, (const char *[]) { getenv("OUTRIGGER"), "net", "host", "--nic", s->nic,
+				    "--log-level", "warning", NULL });
+}
+
+void serve_sockets(struct served *s)
+{
+	char stream[96], idle[96], a[96], b[96];
+
+	make_dir(s);
+	served_path(s, "stream", stream, sizeof(stream));
+	served_path(s, "idle", idle, sizeof(idle));
+	served_path(s, "a", a, sizeof(a));
+	served_path(s, "b", b, sizeof(b));
+	start(s, (const char *[]) { getenv("OUTRIGGER"), "net", "host", "--stream", stream,
+				    "--stream", idle, "--dgram", a, "--dgram", b, "--log-level",
+				    "warning", NULL });
+}
+
+void served_path(const struct served *s, const char *name, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s/%s", s->dir, name);
 }
 
 void serve_end(struct served *s)
@@ -173,7 +229,7 @@ void serve_end(struct served *s)
 			die("the server did not end within %d s of SIGTERM", STOP_MS / 1000);
 		usleep(1000);
 	}
-	running = NULL;
+	running = s->before;
 	close(s->out);
 	remove_dir(s);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
@@ -194,6 +250,36 @@ static void recv_all(int fd, void *data, size_t len)
 		die("recv: %s", n < 0 ? strerror(errno) : "the server hung up");
 }
 
+size_t socket_address(const char *path, struct sockaddr_un *ret)
+{
+	*ret = (struct sockaddr_un) { .sun_family = AF_UNIX };
+	snprintf(ret->sun_path, sizeof(ret->sun_path), "%s", path);
+	return offsetof(struct sockaddr_un, sun_path) + strlen(ret->sun_path) + 1;
+}
+
+int socket_bind(const char *path)
+{
+	struct sockaddr_un sa;
+	size_t len = socket_address(path, &sa);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	unlink(path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, (socklen_t)len) < 0)
+		die("cannot bind to %s: %s", path, strerror(errno));
+	return fd;
+}
+
+int socket_connect(int type, const char *path, const char *own)
+{
+	struct sockaddr_un sa;
+	size_t len = socket_address(path, &sa);
+	int fd = own ? socket_bind(own) : socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, (socklen_t)len) < 0)
+		die("cannot connect to %s: %s", path, strerror(errno));
+	return fd;
+}
+
 int nic_connect(const char *path)
 {
 	static const char json[] = "{\"capabilities\":{\"max_msg_fds\":16}}";
@@ -201,17 +287,13 @@ int nic_connect(const char *path)
 	struct wire_header header = { .id = 1, .command = WIRE_VERSION };
 	char request[sizeof(header) + sizeof(version) + sizeof(json)];
 	struct wire_header reply;
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	char rest[4096];
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket_connect(SOCK_STREAM, path, NULL);
 
 	header.size = sizeof(request);
 	memcpy(request, &header, sizeof(header));
 	memcpy(request + sizeof(header), &version, sizeof(version));
 	memcpy(request + sizeof(header) + sizeof(version), json, sizeof(json));
-	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-		die("cannot connect to %s: %s", path, strerror(errno));
 	send_all(fd, request, sizeof(request));
 	recv_all(fd, &reply, sizeof(reply));
 	if (reply.flags != WIRE_TYPE_REPLY || reply.size < sizeof(reply) ||

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 /** die() - the measurement failed: say why, stop what was started, exit 1 */
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -25,11 +26,17 @@ void watchdog(unsigned int seconds);
 /** now_ns() - the monotonic clock */
 uint64_t now_ns(void);
 
+/** process_cpu_ns() - user and system time that a process has used so far */
+uint64_t process_cpu_ns(pid_t pid);
+
 /** percentile() - of n values, which get sorted; p in 0..100 */
 double percentile(double *values, size_t n, double p);
 
 /** pin() - run on this CPU from now on, and what is started from here on too */
 void pin(int cpu);
+
+/** pin_apart() - the same on the n-th CPU that we could use to begin with, if there is that many */
+void pin_apart(int n);
 
 /** struct served - `outrigger net host` with one NIC, or a stand-in with the same command line */
 struct served {
@@ -38,12 +45,28 @@ struct served {
 	uint64_t ready_ns; /* from just before its fork to its first line on stdout */
 	char dir[64];	   /* a temporary directory */
 	char nic[96];	   /* its one NIC's socket, in there */
+	struct served *before;
 };
 
-/** serve() - start env OUTRIGGER, wait for its ready line. One at a time */
+/** serve() - start env OUTRIGGER, wait for its ready line */
 void serve(struct served *s);
 
-/** serve_end() - SIGTERM, wait, remove the directory. A server that failed or hangs: die() */
+/** serve_sockets() - the same with sockets: --stream "stream", "idle", --dgram "a", "b" */
+void serve_sockets(struct served *s);
+
+/** served_path() - of a file in its directory, which goes with it: see remove_dir() */
+void served_path(const struct served *s, const char *name, char *buf, size_t size);
+
+/** socket_connect() - to a UNIX socket, blocking. @own: NULL, or where it is bound to before */
+int socket_connect(int type, const char *path, const char *own);
+
+/** socket_bind() - a UNIX datagram socket of this path, in place of what was there */
+int socket_bind(const char *path);
+
+/** socket_address() - Return: its size */
+size_t socket_address(const char *path, struct sockaddr_un *ret);
+
+/** serve_end() - of the last one: SIGTERM, wait, remove the directory. A server that failed or hangs: die() */
 void serve_end(struct served *s);
 
 /** nic_connect() - connect to a NIC's socket (blocking) and negotiate the version */
