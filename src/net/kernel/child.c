@@ -6,6 +6,10 @@
  * the kernel to end the child when we end. The kernel forgets the latter when a process changes its
  * user, so dnsmasq must not do that by itself.
  *
+ * No signal may reach a handler of ours in the child: libuv's would write into the pipe that the
+ * parent reads its own signals from. And the child has a session of its own: the Ctrl-C in a
+ * terminal is for us, who end the child when nothing needs it any more.
+ *
  * Death is seen by a pidfd; nobody needs SIGCHLD.
  */
 #include "net/kernel/child.h"
@@ -27,6 +31,7 @@
 #include "net/kernel/privilege.h"
 
 #define LINE_MAX_LEN 512u
+#define READS_MAX    64u /* of 1024 bytes in a row: what a pipe holds */
 #define TERM_MS	     2000
 #define EXEC_FAILED  127
 #define ADMIN_PATH   "/usr/local/sbin:/usr/sbin:/sbin"
@@ -45,7 +50,8 @@ struct child {
 
 char *child_find(const char *name)
 {
-	const char *path = getenv("PATH");
+	const char *path =
+		secure_getenv("PATH"); /* not of who runs us with setcap's capabilities */
 	char *all = NULL, *found = NULL, *rest = NULL;
 
 	if (asprintf(&all, "%s:%s", path ? path : "", ADMIN_PATH) < 0)
@@ -63,18 +69,28 @@ char *child_find(const char *name)
 	return found;
 }
 
-/* Between fork and exec: async-signal-safe calls only. */
+/* What was blocked until now is let in when no handler is left. */
+static void reset_signals(void)
+{
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int number = 1; number < NSIG; number++)
+		(void)sigaction(number, &standard, NULL); /* refused for SIGKILL and the like */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Between fork and exec, all signals blocked: async-signal-safe calls only. */
 __attribute__((noreturn)) static void run(const struct child_program *program, int output,
 					  pid_t parent)
 {
 	static char locale[] = "LC_ALL=C", path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 	static char *const environment[] = { locale, path, NULL };
-	sigset_t none;
 	int null = open("/dev/null", O_RDWR);
 
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
+	reset_signals();
+	setsid();
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
 	    dup2(output, STDERR_FILENO) < 0)
 		_exit(EXEC_FAILED);
@@ -122,6 +138,7 @@ static bool take_output(struct child *child, const char *bytes, size_t n, const 
 static void on_output(uv_poll_t *poll, int status, int events)
 {
 	struct child *child = poll->data;
+	unsigned int reads = 0;
 	char bytes[1024];
 	ssize_t n;
 
@@ -129,7 +146,7 @@ static void on_output(uv_poll_t *poll, int status, int events)
 		n = read(child->output, bytes, sizeof(bytes));
 		if (n > 0)
 			take_output(child, bytes, (size_t)n, NULL);
-	} while (n == (ssize_t)sizeof(bytes));
+	} while (n == (ssize_t)sizeof(bytes) && ++reads < READS_MAX);
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		uv_poll_stop(poll);
 }
@@ -231,13 +248,17 @@ void child_free(struct child *child)
 static int start_process(struct child *child, const struct child_program *program)
 {
 	pid_t parent = getpid();
+	sigset_t all, before;
 	int fds[2], r;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	child->pid = fork();
 	if (child->pid == 0)
 		run(program, fds[1], parent);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	close(fds[1]);
 	if (child->pid < 0) {
 		close(fds[0]);

@@ -9,10 +9,12 @@
  */
 #include "net/kernel/runtime_dir.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +27,8 @@
 
 static void base_of(char ret[PATH_MAX])
 {
-	const char *systemd = getenv("RUNTIME_DIRECTORY"), *user = getenv("XDG_RUNTIME_DIR");
+	const char *systemd = secure_getenv("RUNTIME_DIRECTORY");
+	const char *user = secure_getenv("XDG_RUNTIME_DIR");
 
 	if (systemd && systemd[0] == '/')
 		snprintf(ret, PATH_MAX, "%.*s", (int)strcspn(systemd, ":"), systemd);
@@ -35,6 +38,13 @@ static void base_of(char ret[PATH_MAX])
 		snprintf(ret, PATH_MAX, "%s/outrigger", user);
 	else
 		snprintf(ret, PATH_MAX, "/tmp/outrigger-%u", (unsigned int)geteuid());
+}
+
+static bool has_control(const char *text)
+{
+	while (*text && !iscntrl((unsigned char)*text))
+		text++;
+	return *text;
 }
 
 static int make_own(const char *path, char **ret_error)
@@ -81,6 +91,10 @@ int runtime_dir_make(const char *name, char **ret, char **ret_error)
 	int r;
 
 	base_of(base);
+	if (has_control(base)) /* it is going to stand in lines of files */
+		return explain(ret_error, -EINVAL,
+			       "the directory for files of this run has a control character in its "
+			       "name; name another one in $RUNTIME_DIRECTORY");
 	r = make_own(base, ret_error);
 	if (r < 0)
 		return r;
