@@ -535,6 +535,8 @@ static void a_sentence_is_one_line_whatever_the_value(void **state)
 
 	assert_int_equal(set(&settings, "mtu", "1\n\033[2J", &error), -EINVAL);
 	assert_says(error, "--mtu 1??[2J: ", "68 to 65521");
+	assert_int_equal(set(&settings, "boot-file", "pxe.0\nlog-queries", &error), -EINVAL);
+	assert_says(error, "--boot-file pxe.0?log-queries: ", "has a control character; remove it");
 	net_settings_free(&settings);
 }
 

@@ -12,6 +12,8 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define RA_INTERVAL_S 60
@@ -39,9 +41,28 @@ static struct text text6(const struct in6_addr *address)
 	return text;
 }
 
+/* A comma, a "#" and the like are part of it; there is no control character in it. */
+static void print_quoted(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (; *text; text++)
+		fprintf(out, "%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
+	fputc('"', out);
+}
+
+static void print_path(FILE *out, const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	print_quoted(out, path);
+	fputc('\n', out);
+}
+
 static void print_dns(FILE *out, const struct network_config *config, const char *dir)
 {
-	fprintf(out, "no-hosts\nlocalise-queries\naddn-hosts=%s/" DNSMASQ_NAMES "\n", dir);
+	fputs("no-hosts\nlocalise-queries\naddn-hosts=", out);
+	print_path(out, dir, DNSMASQ_NAMES);
 	if (config->mode == NETWORK_HOST)
 		fputs("no-resolv\n", out);
 	if (config->dhcp.domain)
@@ -55,8 +76,11 @@ static void print_boot(FILE *out, const struct network_config *config)
 	struct in_addr server =
 		dhcp->boot_server.s_addr ? dhcp->boot_server : config->start_address;
 
-	if (dhcp->boot_file)
-		fprintf(out, "dhcp-boot=%s,,%s\n", dhcp->boot_file, text4(server).s);
+	if (!dhcp->boot_file)
+		return;
+	fputs("dhcp-boot=", out);
+	print_quoted(out, dhcp->boot_file);
+	fprintf(out, ",,%s\n", text4(server).s);
 }
 
 /* No ping before an offer: it would delay each guest's start by seconds. */
@@ -72,8 +96,9 @@ static void print_dhcp(FILE *out, const struct network_config *config, const cha
 		text4(config->end_address).s, text4(config->subnet_mask).s, dhcp->lease_s);
 	fprintf(out,
 		"dhcp-authoritative\nno-ping\ndhcp-lease-max=%" PRIu32
-		"\ndhcp-hostsfile=%s/" DNSMASQ_HOSTS "\ndhcp-option=option:mtu,%u\n",
-		n < LEASES_MAX ? n : LEASES_MAX, dir, config->mtu);
+		"\ndhcp-option=option:mtu,%u\ndhcp-hostsfile=",
+		n < LEASES_MAX ? n : LEASES_MAX, config->mtu);
+	print_path(out, dir, DNSMASQ_HOSTS);
 	if (config->mode == NETWORK_HOST)
 		fputs("dhcp-option=option:router\n", out); /* none */
 	if (dhcp->n_name_servers)
@@ -104,12 +129,22 @@ void dnsmasq_config_print(FILE *out, const struct network_config *config, const 
 	fprintf(out,
 		"keep-in-foreground\nlog-facility=-\npid-file=\n"
 		"user=root\n" /* stay who you are: see child.c */
-		"interface=%s\nexcept-interface=lo\nbind-dynamic\n"
-		"dhcp-leasefile=%s/" DNSMASQ_LEASES "\n",
-		bridge, dir);
+		"interface=%s\nexcept-interface=lo\nbind-dynamic\ndhcp-leasefile=",
+		bridge);
+	print_path(out, dir, DNSMASQ_LEASES);
 	print_dns(out, config, dir);
 	print_dhcp(out, config, dir);
 	print_ra(out, config, bridge);
+}
+
+/* "ignore", "infinite", and a lease's time: "90", "15m" */
+bool dnsmasq_takes_name(const char *name)
+{
+	size_t digits = strspn(name, "0123456789");
+
+	if (strcmp(name, "ignore") == 0 || strcmp(name, "infinite") == 0)
+		return false;
+	return !digits || (name[digits] && (name[digits + 1] || !strchr("smhdw", name[digits])));
 }
 
 void dnsmasq_hosts_print(FILE *out, const struct network_reservation *reservations, size_t n)
@@ -147,22 +182,37 @@ static void take_name(const char *text, char ret[NETWORK_NAME_MAX + 1])
 		ret[i] = (char)tolower((unsigned char)text[i]);
 }
 
-/* The hardware's type may stand before its address: "06-02:..." is not Ethernet's. */
+/* Six pairs of hex digits. Another hardware's type stands before its address: "06-02:..." */
+static bool take_mac(const char *text, uint8_t ret[FRAME_MAC])
+{
+	if (strlen(text) != 3 * FRAME_MAC - 1)
+		return false;
+	for (size_t i = 0; i < FRAME_MAC; i++) {
+		const char *pair = text + 3 * i;
+
+		if (!isxdigit((unsigned char)pair[0]) || !isxdigit((unsigned char)pair[1]) ||
+		    pair[2] != (i == FRAME_MAC - 1 ? '\0' : ':'))
+			return false;
+		ret[i] = (uint8_t)strtoul(pair, NULL, 16);
+	}
+	return true;
+}
+
+/* Up to 18 digits: what fits. */
 bool dnsmasq_lease_parse(const char *line, size_t len, struct network_lease *ret)
 {
-	char text[256], address[16], name[128];
+	char text[256], expires[19], mac[19], address[16], name[128];
 	struct network_lease lease = { 0 };
-	int end = 0;
 
 	if (len >= sizeof(text))
 		return false;
 	memcpy(text, line, len);
 	text[len] = '\0';
-	if (sscanf(text, "%" SCNd64 " %hhx:%hhx:%hhx:%hhx:%hhx:%hhx %15s %127s%n", &lease.expires_s,
-		   &lease.mac[0], &lease.mac[1], &lease.mac[2], &lease.mac[3], &lease.mac[4],
-		   &lease.mac[5], address, name, &end) != 9 ||
-	    lease.expires_s < 0 || inet_pton(AF_INET, address, &lease.address) != 1)
+	if (sscanf(text, "%18s %18s %15s %127s", expires, mac, address, name) != 4 ||
+	    expires[strspn(expires, "0123456789")] || !take_mac(mac, lease.mac) ||
+	    inet_pton(AF_INET, address, &lease.address) != 1)
 		return false;
+	lease.expires_s = strtoll(expires, NULL, 10);
 	take_name(name, lease.name);
 	*ret = lease;
 	return true;

@@ -9,7 +9,10 @@
 
 #include "net/network.h"
 
-/** dnsmasq_config_print() - its configuration file; @dir: where its other files are */
+/**
+ * dnsmasq_config_print() - its configuration file
+ * @dir: where its other files are; no control character in it
+ */
 void dnsmasq_config_print(FILE *out, const struct network_config *config, const char *bridge,
 			  const char *dir);
 
@@ -17,6 +20,9 @@ void dnsmasq_config_print(FILE *out, const struct network_config *config, const 
 #define DNSMASQ_HOSTS  "hosts"
 #define DNSMASQ_NAMES  "names"
 #define DNSMASQ_LEASES "leases"
+
+/** dnsmasq_takes_name() - in lower case; false: in that file it is a keyword or a time to it */
+bool dnsmasq_takes_name(const char *name);
 
 /** dnsmasq_hosts_print() - the file of reservations, for DHCP */
 void dnsmasq_hosts_print(FILE *out, const struct network_reservation *reservations, size_t n);

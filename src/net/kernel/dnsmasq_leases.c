@@ -19,9 +19,10 @@
 #include "net/kernel/state_file.h"
 #include "sys/log.h"
 
-#define SETTLE_MS  20u
-#define FILE_MAX   (8u << 20) /* 65,536 leases of 128 bytes */
-#define LEASES_MAX 65536u
+#define SETTLE_MS   20u
+#define WAIT_MAX_MS 500u       /* a guest that asks all the time must not keep it from being read */
+#define FILE_MAX    (8u << 20) /* 65,536 leases of 128 bytes */
+#define LEASES_MAX  65536u
 
 struct list {
 	struct network_lease *items;
@@ -37,6 +38,7 @@ struct dnsmasq_leases {
 	struct list now;
 	uv_fs_event_t changed;
 	uv_timer_t settle;
+	uint64_t since_ms; /* the first change since it was read */
 	unsigned int open_handles;
 };
 
@@ -82,30 +84,56 @@ static bool parse(struct list *list, const char *text)
 	return true;
 }
 
+/* Of a list sorted by MAC. A guest may have several leases. Return: NULL if there is none */
+static struct network_lease *find(const struct list *list, const struct network_lease *wanted)
+{
+	size_t low = 0, high = list->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (by_mac(&list->items[middle], wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < list->n && by_mac(&list->items[low], wanted) == 0; low++) {
+		if (list->items[low].address.s_addr == wanted->address.s_addr)
+			return &list->items[low];
+	}
+	return NULL;
+}
+
+static void sort(struct list *list)
+{
+	if (list->n)
+		qsort(list->items, list->n, sizeof(*list->items), by_mac);
+}
+
 /* A lease for a reserved guest has the reservation's name, unless the guest gave another. */
 static bool add_reservations(const struct dnsmasq_leases *leases, struct list *list)
 {
+	struct list given = *list; /* without what is added here */
+
+	sort(&given);
 	for (size_t i = 0; i < leases->n_reservations; i++) {
 		const struct network_reservation *each = &leases->reservations[i];
 		struct network_lease wanted = { .address = each->address, .reserved = true };
-		bool found = false;
+		struct network_lease *lease;
 
 		memcpy(wanted.mac, each->mac, FRAME_MAC);
 		memcpy(wanted.name, each->name, sizeof(wanted.name));
-		for (size_t j = 0; j < list->n && !found; j++) {
-			struct network_lease *lease = &list->items[j];
-
-			found = by_mac(lease, &wanted) == 0 &&
-				lease->address.s_addr == wanted.address.s_addr;
-			if (!found)
-				continue;
-			lease->reserved = true;
-			if (!lease->name[0])
-				memcpy(lease->name, wanted.name, sizeof(wanted.name));
-		}
-		if (!found && !list_add(list, &wanted))
+		given.items = list->items; /* which moves when it grows */
+		lease = find(&given, &wanted);
+		if (!lease && !list_add(list, &wanted))
 			return false;
+		if (!lease)
+			continue;
+		lease->reserved = true;
+		if (!lease->name[0])
+			memcpy(lease->name, wanted.name, sizeof(wanted.name));
 	}
+	sort(list);
 	return true;
 }
 
@@ -142,8 +170,6 @@ static void reread(struct dnsmasq_leases *leases, bool tell)
 		goto out;
 	if (!parse(&list, text) || !add_reservations(leases, &list))
 		goto out;
-	if (list.n)
-		qsort(list.items, list.n, sizeof(*list.items), by_mac);
 	leases->now = list;
 	list = before;
 	if (tell)
@@ -164,8 +190,13 @@ static void on_settled(uv_timer_t *timer)
 static void on_changed(uv_fs_event_t *event, const char *name, int events, int status)
 {
 	struct dnsmasq_leases *leases = event->data;
+	uint64_t now_ms = uv_now(leases->settle.loop);
+	bool waiting = uv_is_active((uv_handle_t *)&leases->settle);
 
-	uv_timer_start(&leases->settle, on_settled, SETTLE_MS, 0);
+	if (!waiting)
+		leases->since_ms = now_ms;
+	if (!waiting || now_ms - leases->since_ms < WAIT_MAX_MS)
+		uv_timer_start(&leases->settle, on_settled, SETTLE_MS, 0);
 }
 
 int dnsmasq_leases_set_reservations(struct dnsmasq_leases *leases,

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "net/kernel/bridge_table.h"
+#include "net/kernel/dnsmasq_config.h"
 #include "net/kernel/host_scan.h"
 #include "net/kernel/kernel_internal.h"
 #include "net/kernel/privilege.h"
@@ -70,6 +71,16 @@ static void kernel_forward_remove(struct network *network, const struct network_
 
 /* Reservations */
 
+static int check_name(const struct network_reservation *wanted, char **ret_error)
+{
+	if (dnsmasq_takes_name(wanted->name))
+		return 0;
+	return explain(ret_error, -EINVAL,
+		       "name=%s: dnsmasq, which serves kernel networks, takes it for a keyword or "
+		       "a time; choose another one",
+		       wanted->name);
+}
+
 static int check_reservation(const struct network_config *config,
 			     const struct network_reservation *wanted, char **ret_error)
 {
@@ -93,7 +104,7 @@ static int check_reservation(const struct network_config *config,
 	if (config->n_reservations >= RESERVATIONS_MAX)
 		return explain(ret_error, -ENOSPC, "there are %u reservations already",
 			       RESERVATIONS_MAX);
-	return 0;
+	return check_name(wanted, ret_error);
 }
 
 static int kernel_reserve(struct network *network, const struct network_reservation *wanted,
@@ -284,6 +295,14 @@ static int check_supported(const struct network_config *config, char **ret_error
 			"--host-loopback: the kernel keeps what is bound to loopback from guests; "
 			"leave it out, let the service listen on the gateway's address, or use "
 			"--network user");
+	for (size_t i = 0; i < config->n_reservations; i++) {
+		int r = check_name(&config->reservations[i], ret_error);
+
+		if (r < 0) {
+			explain_about(ret_error, "--reserve: ");
+			return r;
+		}
+	}
 	return privilege_check(ret_error);
 }
 

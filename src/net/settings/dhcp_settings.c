@@ -3,6 +3,7 @@
  * dhcp_settings.c - options: what guests are told by DHCP
  */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,11 +97,20 @@ static int set_domain(struct net_settings *settings, char *value, char **ret_err
 	return 0;
 }
 
+static bool has_control(const char *text)
+{
+	while (*text && !iscntrl((unsigned char)*text))
+		text++;
+	return *text;
+}
+
 static int set_boot_file(struct net_settings *settings, char *value, char **ret_error)
 {
 	if (!*value || strlen(value) > BOOT_FILE_MAX)
 		return explain(ret_error, -EINVAL, "%s; DHCP carries 1 to %u bytes",
 			       *value ? "too long" : "empty", BOOT_FILE_MAX);
+	if (has_control(value))
+		return explain(ret_error, -EINVAL, "has a control character; remove it");
 	settings->network.dhcp.boot_file = value;
 	return 0;
 }
