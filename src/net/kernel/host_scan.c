@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GROW_BY 32u
+#define GROW_BY	 32u
+#define ATTEMPTS 8u /* of a dump that changes meanwhile, as on a host that starts containers */
 
 /* Room for one more, zeroed; NULL: no memory, remembered in error. */
 struct rows {
@@ -38,8 +39,8 @@ static void *rows_add(struct rows *rows)
 	return item;
 }
 
-static int rows_fill(struct netlink *netlink, struct rows *rows, int type, int family,
-		     void (*each)(void *opaque, struct nlmsghdr *header))
+static int rows_fill_once(struct netlink *netlink, struct rows *rows, int type, int family,
+			  void (*each)(void *opaque, struct nlmsghdr *header))
 {
 	struct nl_msg *message = nlmsg_alloc_simple(type, 0);
 	/* The longest of the headers; the kernel wants the family in its first byte. */
@@ -52,6 +53,20 @@ static int rows_fill(struct netlink *netlink, struct rows *rows, int type, int f
 	}
 	r = netlink_dump(netlink, message, each, rows);
 	return r < 0 ? r : rows->error;
+}
+
+/* Behind what is there already. One that is still changing is better than none. */
+static int rows_fill(struct netlink *netlink, struct rows *rows, int type, int family,
+		     void (*each)(void *opaque, struct nlmsghdr *header))
+{
+	size_t before = rows->n;
+	int r = -EAGAIN;
+
+	for (unsigned int i = 0; i < ATTEMPTS && r == -EAGAIN; i++) {
+		rows->n = before;
+		r = rows_fill_once(netlink, rows, type, family, each);
+	}
+	return r == -EAGAIN ? rows->error : r;
 }
 
 /* Interfaces */

@@ -3,7 +3,8 @@
  * macvtap.c - an interface of kind macvtap, and the character device to it
  *
  * The device is /dev/tapN, N the interface's index, made by devtmpfs. In a container there is none:
- * a node of our own is made then, and gone again once it is open.
+ * a node of our own is made then, and gone again once it is open. Networks in other namespaces may
+ * do so with the same names in the same /dev at the same moment, so nobody removes another's node.
  */
 #include "net/kernel/macvtap.h"
 
@@ -19,6 +20,8 @@
 
 #include "net/kernel/tap_device.h"
 #include "sys/explain.h"
+
+#define NODES_MAX 16u /* left behind by kills, or somebody's for a moment */
 
 static bool put_info(struct nl_msg *message, bool isolated)
 {
@@ -103,18 +106,31 @@ static int minor_number(const char *name, unsigned int ifindex, unsigned int *re
 	return r;
 }
 
+/* With a name that nobody has. Return: 0 or -errno */
+static int make_node(const char *name, unsigned int minor_n, char *ret_path, size_t size)
+{
+	dev_t device = makedev(major_number(), minor_n);
+
+	for (unsigned int i = 0; i < NODES_MAX; i++) {
+		snprintf(ret_path, size, "/dev/.outrigger-%s.%u", name, i);
+		if (mknod(ret_path, S_IFCHR | 0600, device) == 0)
+			return 0;
+		if (errno != EEXIST)
+			return -errno;
+	}
+	return -EEXIST;
+}
+
 static int open_own_node(const char *name, unsigned int ifindex)
 {
 	char path[64];
 	unsigned int minor_n = 0;
 	int r = minor_number(name, ifindex, &minor_n), fd;
 
+	if (r >= 0)
+		r = make_node(name, minor_n, path, sizeof(path));
 	if (r < 0)
 		return r;
-	snprintf(path, sizeof(path), "/dev/.outrigger-%s", name);
-	unlink(path);
-	if (mknod(path, S_IFCHR | 0600, makedev(major_number(), minor_n)) < 0)
-		return -errno;
 	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	r = fd < 0 ? -errno : fd;
 	unlink(path);

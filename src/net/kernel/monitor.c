@@ -15,6 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define READS_MAX 256u /* at once; what is left comes with the next event */
+
 struct monitor {
 	uv_poll_t poll;
 	int fd;
@@ -25,12 +27,13 @@ struct monitor {
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct monitor *monitor = poll->data;
+	unsigned int reads = 0;
 	char bytes[8192];
 	ssize_t n;
 
 	do {
 		n = recv(monitor->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-	} while (n > 0 || (n < 0 && (errno == EINTR || errno == ENOBUFS)));
+	} while (++reads < READS_MAX && (n > 0 || (n < 0 && (errno == EINTR || errno == ENOBUFS))));
 	monitor->changed(monitor->opaque);
 }
 

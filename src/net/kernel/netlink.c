@@ -80,6 +80,7 @@ void netlink_free(struct netlink *netlink)
 static int exchange(struct netlink *netlink, struct nl_msg *message)
 {
 	int r = message ? nl_send_auto(netlink->socket, message) : -NLE_NOMEM;
+	bool interrupted = false;
 
 	nlmsg_free(message);
 	if (r < 0)
@@ -88,10 +89,11 @@ static int exchange(struct netlink *netlink, struct nl_msg *message)
 	netlink->done = false;
 	while (!netlink->done) {
 		r = nl_recvmsgs(netlink->socket, netlink->callbacks);
-		if (r < 0 && !netlink->done)
+		if (r < 0 && !netlink->done && r != -NLE_DUMP_INTR)
 			return -EIO;
+		interrupted |= r == -NLE_DUMP_INTR;
 	}
-	return netlink->error;
+	return interrupted ? -EAGAIN : netlink->error;
 }
 
 int netlink_request(struct netlink *netlink, struct nl_msg *message)

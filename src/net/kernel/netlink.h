@@ -29,7 +29,8 @@ int netlink_get(struct netlink *netlink, struct nl_msg *message,
 
 /**
  * netlink_dump() - send, and hand each message of the answer to each()
- * @message: as above. Return: 0 or -errno
+ * @message: as above
+ * Return: 0, -EAGAIN what is listed changed meanwhile, so something may be missing or twice, -errno
  */
 int netlink_dump(struct netlink *netlink, struct nl_msg *message,
 		 void (*each)(void *opaque, struct nlmsghdr *header), void *opaque);
