@@ -91,6 +91,8 @@ static int print_status(struct json_object *status)
 	print_line("kind", ctl_text(status, "network"));
 	if (ctl_member(status, "ifname"))
 		print_line("interface", ctl_text(status, "ifname"));
+	if (ctl_member(status, "uuid"))
+		print_line("UUID", ctl_text(status, "uuid"));
 	if (ctl_member(status, "gateway"))
 		printf("%-12s%s to %s, mask %s\n", "addresses", ctl_text(status, "gateway"),
 		       ctl_text(status, "end_address"), ctl_text(status, "subnet_mask"));

@@ -156,19 +156,29 @@ static void say_sockets(const struct net_settings *settings)
 	}
 }
 
+/* The interface it is on, the host's address in it, or its UUID. */
+static void say_network(const struct network_config *network)
+{
+	char gateway[INET_ADDRSTRLEN], uuid[NETWORK_UUID_TEXT];
+
+	printf("%s network ", network_mode_name(network->mode));
+	if (network->mode == NETWORK_BRIDGED) {
+		printf("on %s", network->ifname);
+	} else if (network_config_has_gateway(network)) {
+		inet_ntop(AF_INET, &network->start_address, gateway, sizeof(gateway));
+		printf("%s/%d", gateway, __builtin_popcount(network->subnet_mask.s_addr));
+	} else {
+		network_uuid_print(network->uuid, uuid);
+		printf("%s without the host", uuid);
+	}
+}
+
 static void say_ready(const struct net_command *command)
 {
-	const struct network_config *network =
-		network_config_of(net_service_network(command->service));
-	char gateway[INET_ADDRSTRLEN];
 	int r;
 
-	inet_ntop(AF_INET, &network->start_address, gateway, sizeof(gateway));
-	printf("outrigger: ready: %s network ", network_mode_name(network->mode));
-	if (network->mode == NETWORK_BRIDGED)
-		printf("on %s", network->ifname);
-	else
-		printf("%s/%d", gateway, __builtin_popcount(network->subnet_mask.s_addr));
+	printf("outrigger: ready: ");
+	say_network(network_config_of(net_service_network(command->service)));
 	say_sockets(command->settings);
 	printf("\n");
 	fflush(stdout);

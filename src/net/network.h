@@ -55,8 +55,7 @@ struct network_port {
 	const char *name; /* for log lines and names of interfaces; the caller keeps it alive */
 	bool isolated;
 	uint16_t mtu;
-	const uint8_t
-		*mac; /* of the guest, FRAME_MAC bytes, for the call only; NULL: not known yet */
+	const uint8_t *mac; /* FRAME_MAC bytes of the guest's, for the call; NULL: not known yet */
 };
 
 /** struct network_events - what a network tells its owner; never inside a call of the network */

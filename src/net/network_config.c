@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -73,6 +74,23 @@ int network_config_default(enum network_mode mode, struct network_config *ret)
 		return r;
 	*ret = config;
 	return 0;
+}
+
+bool network_config_has_gateway(const struct network_config *config)
+{
+	return config->mode != NETWORK_BRIDGED &&
+	       !(config->uuid_given && config->kind == NETWORK_KERNEL);
+}
+
+void network_uuid_print(const uint8_t uuid[16], char ret[NETWORK_UUID_TEXT])
+{
+	size_t at = 0;
+
+	for (unsigned int i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			ret[at++] = '-';
+		at += (size_t)snprintf(ret + at, NETWORK_UUID_TEXT - at, "%02x", uuid[i]);
+	}
 }
 
 static struct in_addr address_plus(struct in_addr address, uint32_t n)

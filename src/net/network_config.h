@@ -96,6 +96,15 @@ const char *network_kind_name(enum network_kind kind);
 int network_config_default(enum network_mode mode, struct network_config *ret);
 
 /**
+ * network_config_has_gateway() - does the host have an address in it? Then the addresses say which
+ * Not in a bridged network, nor in one of the kernel's with a UUID.
+ */
+bool network_config_has_gateway(const struct network_config *config);
+
+#define NETWORK_UUID_TEXT 37u
+void network_uuid_print(const uint8_t uuid[16], char ret[NETWORK_UUID_TEXT]);
+
+/**
  * struct network_addresses - who is where in a network of this configuration
  *
  * The gateway has the first address of the range, and is the name server, too. Leases follow.

@@ -11,10 +11,16 @@
 
 static void put_addresses(struct json_object *o, const struct network_config *config)
 {
-	if (config->mode == NETWORK_BRIDGED) {
+	char uuid[NETWORK_UUID_TEXT];
+
+	if (config->mode == NETWORK_BRIDGED)
 		json_put_text(o, "ifname", config->ifname);
-		return;
+	if (config->uuid_given) {
+		network_uuid_print(config->uuid, uuid);
+		json_put_text(o, "uuid", uuid);
 	}
+	if (!network_config_has_gateway(config))
+		return;
 	json_put_address(o, "gateway", &config->start_address);
 	json_put_address(o, "end_address", &config->end_address);
 	json_put_address(o, "subnet_mask", &config->subnet_mask);

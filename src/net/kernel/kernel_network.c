@@ -295,6 +295,11 @@ static int check_supported(const struct network_config *config, char **ret_error
 			"--host-loopback: the kernel keeps what is bound to loopback from guests; "
 			"leave it out, let the service listen on the gateway's address, or use "
 			"--network user");
+	if (config->uuid_given && config->addresses_given)
+		return explain(
+			ret_error, -EOPNOTSUPP,
+			"--start-address: a kernel network with --net-uuid has no address of the "
+			"host's; leave the three addresses out");
 	for (size_t i = 0; i < config->n_reservations; i++) {
 		int r = check_name(&config->reservations[i], ret_error);
 

@@ -22,18 +22,6 @@
 
 #define LOCK_TRIES    200u
 #define LOCK_PAUSE_NS 10000000
-#define UUID_TEXT     37u
-
-static void print_uuid(const uint8_t uuid[16], char ret[UUID_TEXT])
-{
-	size_t at = 0;
-
-	for (unsigned int i = 0; i < 16; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			ret[at++] = '-';
-		at += (size_t)snprintf(ret + at, UUID_TEXT - at, "%02x", uuid[i]);
-	}
-}
 
 /* Held for a few requests to the kernel. */
 static int lock(const struct network_config *config, int *ret_fd, char **ret_error)
@@ -102,13 +90,13 @@ static int make(struct kernel_network *kernel, const char *uuid)
 static int join_or_make(struct kernel_network *kernel, char **ret_error)
 {
 	struct host_links links;
-	char uuid[UUID_TEXT];
+	char uuid[NETWORK_UUID_TEXT];
 	long found;
 	int r = host_links_scan(kernel->netlink, &links);
 
 	if (r < 0)
 		return r;
-	print_uuid(kernel->config.uuid, uuid);
+	network_uuid_print(kernel->config.uuid, uuid);
 	found = find(&links, uuid);
 	if (found >= 0)
 		r = join(kernel, &links.items[found], uuid, ret_error);
