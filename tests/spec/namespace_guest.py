@@ -17,11 +17,20 @@ import time
 
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 2, 0x1000
 SIOCGIFHWADDR, SIOCETHTOOL, ETHTOOL_STXCSUM = 0x8927, 0x8946, 0x17
-ASK_S = 3
+ASK_S = 10
+RESEND_S = 0.5
 DHCP_S = 15
 
 
+def settle_soon():
+    """What interfaces do that come from now on: the first frames may get lost while a port's carrier comes up."""
+    for name, value in (("router_solicitation_delay", 0), ("router_solicitation_interval", 1), ("dad_transmits", 0)):
+        with open(f"/proc/sys/net/ipv6/conf/default/{name}", "w", encoding="ascii") as file:
+            file.write(str(value))
+
+
 def pump(path, mac):
+    settle_soon()
     tap = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
     fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", b"eth0", IFF_TAP | IFF_NO_PI))
     for command in ("ip link set lo up", f"ip link set eth0 address {mac}", "ip link set eth0 up"):
@@ -67,13 +76,16 @@ def answer(protocol, address, port):
             server.sendto(peer[0].encode(), peer)
 
 
-def ask(address, port, protocol="tcp"):
+def ask(address, port, protocol="tcp", wait_s=ASK_S):
     with socket.socket(family_of(address), socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM) as client:
-        client.settimeout(ASK_S)
+        client.settimeout(wait_s)
+        end = time.monotonic() + wait_s
         try:
             client.connect((address, port))
-            if protocol == "udp":
+            while protocol == "udp" and time.monotonic() < end:
                 client.send(b"who am I")
+                if select.select([client], [], [], RESEND_S)[0]:
+                    break
             return client.recv(100).decode()
         except OSError:
             return ""
@@ -108,7 +120,7 @@ def exchange(client, mac, xid, options, want):
     end = time.monotonic() + DHCP_S
     while time.monotonic() < end:
         client.sendto(message, ("255.255.255.255", 67))
-        resend = time.monotonic() + 1
+        resend = time.monotonic() + RESEND_S
         while (left := resend - time.monotonic()) > 0 and select.select([client], [], [], left)[0]:
             reply = client.recv(2048)
             if len(reply) < 240 or reply[4:8] != struct.pack(">I", xid):

@@ -112,6 +112,10 @@ class Namespace:
         """Who the server there thinks we are; "" if nobody answers."""
         return self.python(f"print(ask({address!r}, {port}, {protocol!r}))")
 
+    def reaches(self, address, port):
+        """For what must not be: waits briefly, so a slow machine may miss a fault but sees none that is not there."""
+        return self.python(f"print(ask({address!r}, {port}, wait_s=1))") != ""
+
     def connect(self, name, address, address6=None, peer="0"):
         """A cable to the host: interface `name` there, "up" here, .1 and .2 of the /24, ::1 and ::2 of the /64."""
         inner = f"in{name}"

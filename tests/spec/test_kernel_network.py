@@ -137,8 +137,8 @@ class Shared(KernelTestCase):
         guest.serve("answer", "tcp", "0.0.0.0", str(PORT))
         guest.serve("answer", "tcp", "::", str(PORT + 1))
         self.assertEqual(self.host.ask(guest.address, PORT), GATEWAY)  # so it listens
-        self.assertEqual(self.outside.ask(guest.address, PORT), "")
-        self.assertEqual(self.outside.ask(guest.python("print(address6())"), PORT + 1), "")
+        self.assertFalse(self.outside.reaches(guest.address, PORT))
+        self.assertFalse(self.outside.reaches(guest.python("print(address6())"), PORT + 1))
 
     def test_masquerading_follows_the_routes_to_another_uplink(self):
         self.outside.serve("answer", "tcp", "0.0.0.0", str(PORT))
@@ -161,7 +161,7 @@ class Shared(KernelTestCase):
         self.outside.run("ip", "route", "add", "10.6.0.0/24", "via", "10.9.0.1")
         self.outside.serve("answer", "tcp", "0.0.0.0", str(PORT))
         vu.wait_until(lambda: setting("ipv4", "up1", "forwarding"), "the new interface forwards")
-        self.assertEqual(other.ask("10.9.0.2", PORT), "")
+        self.assertFalse(other.reaches("10.9.0.2", PORT))
         ns.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")  # a router as a whole now: our rules step back
         self.addCleanup(ns.run, "sh", "-c", "echo 0 > /proc/sys/net/ipv4/ip_forward")
         vu.wait_until(lambda: other.ask("10.9.0.2", PORT) == "10.6.0.2", "routed for others, too")
@@ -182,7 +182,7 @@ class Shared(KernelTestCase):
         self.outside.run("ip", "address", "add", "169.254.169.254/32", "dev", "lo")
         self.outside.serve("answer", "tcp", "0.0.0.0", str(PORT))
         ns.ip("route", "add", "169.254.169.254", "via", "10.9.0.2")
-        self.assertEqual(self.guest().ask("169.254.169.254", PORT), "")
+        self.assertFalse(self.guest().reaches("169.254.169.254", PORT))
         self.network.stop()
         self.network = self.start(*SHARED, "--allow", f"169.254.169.254:{PORT}")
         self.assertEqual(self.guest(1).ask("169.254.169.254", PORT), "10.9.0.1")
@@ -217,10 +217,10 @@ class Isolated(KernelTestCase):
         self.assertEqual(a.ask("10.9.0.2", PORT), "10.9.0.1")
         self.assertEqual(a.ask(GATEWAY, PORT), a.address)
         self.assertEqual(self.host.ask(b.address, PORT), GATEWAY)
-        self.assertEqual(a.ask(b.address, PORT), "")
+        self.assertFalse(a.reaches(b.address, PORT))
         # Nor by the gateway.
         a.run("ip", "route", "add", f"{b.address}/32", "via", GATEWAY)
-        self.assertEqual(a.ask(b.address, PORT), "")
+        self.assertFalse(a.reaches(b.address, PORT))
 
 
 class Guarded(KernelTestCase):
@@ -269,12 +269,12 @@ class Host(KernelTestCase):
         self.assertEqual(a.ask(b.address, PORT), a.address)
         self.assertEqual(a.ask(GATEWAY, PORT), a.address)
         self.assertEqual(self.host.ask(b.address, PORT), GATEWAY)
-        self.assertEqual(self.outside.ask(b.address, PORT), "")
+        self.assertFalse(self.outside.reaches(b.address, PORT))
         a.run("ip", "route", "add", "default", "via", GATEWAY)
         ns.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")  # somebody else's doing
         self.addCleanup(ns.run, "sh", "-c", "echo 0 > /proc/sys/net/ipv4/ip_forward")
-        self.assertEqual(a.ask("10.9.0.2", PORT), "")
-        self.assertEqual(a.ask("10.9.0.1", PORT), "")
+        self.assertFalse(a.reaches("10.9.0.2", PORT))
+        self.assertFalse(a.reaches("10.9.0.1", PORT))
 
     def test_a_host_network_does_not_make_the_host_forward(self):
         self.assertEqual(setting("ipv4", "rig0", "forwarding"), 0)
@@ -289,7 +289,7 @@ class Two(KernelTestCase):
         for each, probe in ((a, b), (b, a)):
             each.serve("answer", "tcp", "0.0.0.0", str(PORT))
             self.assertNotEqual(self.host.ask(each.address, PORT), "")
-            self.assertEqual(probe.ask(each.address, PORT), "")
+            self.assertFalse(probe.reaches(each.address, PORT))
 
     def test_two_networks_that_start_at_once_get_subnets_of_their_own(self):
         self.network.stop()
@@ -335,7 +335,8 @@ class Named(KernelTestCase):
         a, b, c = (self.guest_at(network, i) for i, network in enumerate((first, second, other)))
         b.serve("answer", "tcp", "0.0.0.0", str(PORT))
         self.assertEqual(a.ask(b.address, PORT), a.address)
-        self.assertEqual(c.ask(b.address, PORT), "")
+        self.assertFalse(c.reaches(b.address, PORT))
+        self.assertEqual(first.ready_line, f"outrigger: ready: host network {self.UUID} without the host, 1 stream socket")
         self.assertNotIn("rig", ns.ip("-o", "address"))
         self.assertIsNone(dnsmasq_pid(first))
 
@@ -350,6 +351,10 @@ class Named(KernelTestCase):
         second.kill()
         self.named("d").stop()
         self.assertEqual(len([link for link in self.links() if link.startswith("rig")]), 2, self.links())  # c's
+
+    def test_addresses_of_the_host_in_a_network_that_has_none_are_refused(self):
+        self.assertIn("--start-address: a kernel network with --net-uuid has no address",
+                      self.refused("--net-uuid", self.UUID, *SHARED[:6], mode="host"))
 
     def test_an_isolated_one_is_for_one_process(self):
         network = self.named("a", "--isolated")
@@ -373,13 +378,13 @@ class Forwards(KernelTestCase):
         self.serve("tcp:8080-192.168.77.10:80", "udp:10.9.0.1:5353-192.168.77.10:53")
         self.assertEqual(self.outside.ask("10.9.0.1", 8080), "10.9.0.2")
         self.assertEqual(self.outside.ask("10.9.0.1", 5353, "udp"), "10.9.0.2")
-        self.assertEqual(self.outside.ask("10.9.0.1", 8081), "")
+        self.assertFalse(self.outside.reaches("10.9.0.1", 8081))
 
     def test_the_host_itself_reaches_a_forwarded_port(self):
         self.serve("tcp:8080-192.168.77.10:80", "tcp:127.0.0.1:9090-192.168.77.10:80")
         for address, port in (("10.9.0.1", 8080), ("127.0.0.1", 8080), ("127.0.0.1", 9090)):
             self.assertEqual(self.host.ask(address, port), GATEWAY, (address, port))
-        self.assertEqual(self.outside.ask("10.9.0.1", 9090), "")
+        self.assertFalse(self.outside.reaches("10.9.0.1", 9090))
 
     def test_guests_reach_a_forwarded_port_too(self):
         self.serve("tcp:8080-192.168.77.10:80")
@@ -412,10 +417,14 @@ class Leases(KernelTestCase):
 
     def test_options_reach_the_guest(self):
         self.network = self.start(*SHARED, "--mtu", "1400", "--domain", "vm.test", "--lease-time", "600", "--dns", "9.9.9.9",
-                                  "--boot-file", "pxe.0")
+                                  "--boot-file", 'pxe,1 "a\\b" #c.0')
         lease = self.guest().lease
         self.assertEqual((lease["mtu"], lease["domain"], lease["lease_s"], lease["dns"]), ("1400", "vm.test", "600", "9.9.9.9"))
-        self.assertIn("pxe.0", (lease.get("boot_file"), lease.get("file")))
+        self.assertIn('pxe,1 "a\\b" #c.0', (lease.get("boot_file"), lease.get("file")))
+
+    def test_a_name_that_dnsmasq_would_not_take_for_one_is_refused(self):
+        for name in ("ignore", "infinite", "15m"):
+            self.assertIn(f"name={name}", self.refused(*SHARED, "--reserve", f"{MACS[0]}=192.168.77.10,name={name}"))
 
     def test_the_gateway_resolves_names_of_guests(self):
         self.network = self.start(*SHARED)
@@ -519,6 +528,19 @@ class Ends(KernelTestCase):
             status = dict(line.split(":", 1) for line in file.read().splitlines())
         self.assertNotEqual(status["Uid"].split()[0], "0")
         self.assertEqual(int(status["CapPrm"], 16), 1 << 10 | 1 << 12 | 1 << 13)
+        self.assertEqual(int(status["NoNewPrivs"]), 1)
+
+    def test_dnsmasq_has_neither_our_descriptors_nor_our_signals(self):
+        guest = self.guest()
+        pid = dnsmasq_pid(self.network)
+        tuns = [os.readlink(f"/proc/{process}/fd/{fd}") for process in (self.network.pid, pid)
+                for fd in os.listdir(f"/proc/{process}/fd") if os.path.lexists(f"/proc/{process}/fd/{fd}")]
+        self.assertEqual(tuns.count("/dev/net/tun"), 2)  # the keeper and the guest's; both ours
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            status = dict(line.split(":", 1) for line in file.read().splitlines())
+        self.assertEqual(int(status["SigBlk"], 16) & (1 << signal.SIGTERM - 1 | 1 << signal.SIGHUP - 1), 0)
+        self.assertEqual(os.getsid(pid), pid)  # so a Ctrl-C is for us only
+        self.assertIsNotNone(guest.process.pid)
 
 
 class Refused(KernelTestCase):
@@ -541,6 +563,39 @@ class Refused(KernelTestCase):
         self.assertEqual(process.returncode, 1, process.stderr)
         for word in ("CAP_NET_ADMIN", "setcap", "AmbientCapabilities=", "--network user"):
             self.assertIn(word, process.stderr)
+
+    def assert_nothing_is_left(self):
+        self.assertEqual([link for link in self.links() if link.startswith("rig")], [])
+        self.assertNotIn("outrigger", ns.run("nft", "list", "tables"))
+        self.assertEqual(os.listdir("/run/outrigger") if os.path.exists("/run/outrigger") else [], [])
+        self.assertEqual([setting("ipv4", name, "forwarding") for name in ("up0", "all")], [0, 0])
+
+    def test_rules_that_the_kernel_refuses_leave_nothing(self):
+        ns.run("nft", "add table inet outrigger_rig0")  # somebody's, without an owner
+        said = self.refused(*SHARED)
+        ns.run("nft", "delete table inet outrigger_rig0")
+        self.assertIn("nftables refused the rules of the network", said)
+        self.assert_nothing_is_left()
+
+    def test_a_dnsmasq_that_does_not_start_leaves_nothing(self):
+        program = shutil.which("dnsmasq")
+        ns.mount(shutil.which("false"), program, flags=ns.MS_BIND)
+        self.addCleanup(ns.umount, program)
+        self.assertIn("does not start on rig0", self.refused(*SHARED))
+        self.assert_nothing_is_left()
+
+    def test_a_port_that_cannot_be_made_leaves_nothing(self):
+        self.assertIn("its directory does not exist", self.refused(*SHARED, "--nic", self.directory.join("nowhere/nic")))
+        self.assert_nothing_is_left()
+
+    def test_names_that_others_have_are_passed_over_and_stay(self):
+        ns.ip("link", "add", "rig0", "type", "bridge")
+        self.addCleanup(ns.ip, "link", "del", "rig0", check=False)
+        self.network = self.start(*SHARED)
+        self.assertIn("rig1", self.links())
+        self.guest()
+        self.network.stop()
+        self.assertEqual([link for link in self.links() if link.startswith("rig")], ["rig0"])
 
     def test_host_loopback_is_refused_in_words(self):
         self.assertIn("--host-loopback", self.refused("--host-loopback"))
