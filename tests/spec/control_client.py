@@ -3,9 +3,9 @@
 import array
 import json
 import socket
-import struct
 
 import vfio_user_client as vu
+from stream_client import StreamClient
 
 BROADCAST = b"\xff" * 6
 MAC = bytes.fromhex("020000000001")
@@ -82,33 +82,10 @@ def frame(to, source, payload=b"\x88\xb5" + bytes(46)):
     return to + source + payload
 
 
-class StreamGuest:
-    """QEMU's -netdev stream: 4 bytes of length before each frame."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(vu.DEADLINE)
-        self.socket.connect(path)
-
-    def send(self, data):
-        self.socket.sendall(struct.pack(">I", len(data)) + data)
-
+class StreamGuest(StreamClient):
     def receive_of(self, source):
         """The next frame from this address."""
         while True:
-            n = struct.unpack(">I", self.exactly(4))[0]
-            data = self.exactly(n)
+            data = self.receive()
             if data[6:12] == source:
                 return data
-
-    def exactly(self, n):
-        data = b""
-        while len(data) < n:
-            part = self.socket.recv(n - len(data))
-            if not part:
-                raise EOFError
-            data += part
-        return data
-
-    def close(self):
-        self.socket.close()

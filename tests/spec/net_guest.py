@@ -9,6 +9,8 @@ import socket
 import struct
 import threading
 
+from stream_client import StreamClient
+
 TIMEOUT = 20
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
@@ -67,15 +69,14 @@ class Guest:
         self.macs, self.datagrams, self.echoes, self.errors = {}, [], [], []
         self.next_port = 5000
         self.changed = threading.Condition()
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.connect(path)
+        self.stream = StreamClient(path, timeout=None)
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
     def close(self):
-        self.socket.shutdown(socket.SHUT_RDWR)
+        self.stream.socket.shutdown(socket.SHUT_RDWR)
         self.thread.join(TIMEOUT)
-        self.socket.close()
+        self.stream.close()
 
     def until(self, predicate, timeout=TIMEOUT):
         """Wait for it; returns what it returned last."""
@@ -85,8 +86,7 @@ class Guest:
     # Sending
 
     def send_frame(self, destination, kind, payload):
-        data = (destination + self.mac + struct.pack(">H", kind) + payload).ljust(60, b"\0")
-        self.socket.sendall(len(data).to_bytes(4, "big") + data)
+        self.stream.send((destination + self.mac + struct.pack(">H", kind) + payload).ljust(60, b"\0"))
 
     def arp(self, operation, mac, address):
         self.send_frame(mac if operation == 2 else b"\xff" * 6, 0x0806, struct.pack(
@@ -123,19 +123,10 @@ class Guest:
 
     # Receiving
 
-    def read(self, size):
-        data = b""
-        while len(data) < size:
-            part = self.socket.recv(size - len(data))
-            if not part:
-                raise EOFError
-            data += part
-        return data
-
     def run(self):
         try:
             while True:
-                frame = self.read(int.from_bytes(self.read(4), "big"))
+                frame = self.stream.receive()
                 if frame[:6] == self.mac or frame[0] & 1:
                     with self.changed:
                         self.take(frame)

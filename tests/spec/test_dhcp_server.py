@@ -10,38 +10,20 @@ import unittest
 
 import virtio_guest as vg
 from fixture import Directory, Process, Server
+from stream_client import StreamClient
 
 GATEWAY = socket.inet_aton("10.9.0.1")
 NETWORK = ("--start-address", "10.9.0.1", "--end-address", "10.9.1.200", "--subnet-mask", "255.255.0.0")
-TIMEOUT = 20
 
 
-class Client:
-    """One connection to a --stream socket: a guest, or several behind one port."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(TIMEOUT)
-        self.socket.connect(path)
-
-    def close(self):
-        self.socket.close()
-
-    def _read(self, size):
-        data = b""
-        while len(data) < size:
-            part = self.socket.recv(size - len(data))
-            if not part:
-                raise EOFError
-            data += part
-        return data
+class Client(StreamClient):
+    """A guest, or several behind one port."""
 
     def ask(self, mac, kind, transaction, options=b""):
         """Type, address and options of the answer."""
-        frame = vg.dhcp_frame(mac, kind, transaction, options)
-        self.socket.sendall(len(frame).to_bytes(4, "big") + frame)
+        self.send(vg.dhcp_frame(mac, kind, transaction, options))
         while True:
-            reply = vg.parse_dhcp_reply(self._read(int.from_bytes(self._read(4), "big")))
+            reply = vg.parse_dhcp_reply(self.receive())
             if reply and reply[0] == transaction:
                 return reply[2][53][0], socket.inet_ntoa(reply[1]), reply[2]
 
@@ -131,8 +113,7 @@ class Dhcp(unittest.TestCase):
         client = self.client()
         client.lease(mac_of(1))
         client.lease(mac_of(2))
-        frame = vg.dhcp_frame(mac_of(3), 1, 1)
-        client.socket.sendall(len(frame).to_bytes(4, "big") + frame)
+        client.send(vg.dhcp_frame(mac_of(3), 1, 1))
         self.assertEqual(client.lease(mac_of(1))[0], "10.9.0.2")  # answered after the other was not
         self.assertIn("02:00:00:00:00:03 gets none", server.stderr())
 

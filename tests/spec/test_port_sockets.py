@@ -12,6 +12,7 @@ import sys
 import unittest
 
 from fixture import Directory, Process, Server, executable, sanitizer_report
+from stream_client import StreamClient
 
 TYPE = b"\x88\xb5"      # an EtherType for experiments: nobody else sends it
 TIMEOUT = 20
@@ -31,36 +32,13 @@ def frame(source, text, destination=b"\xff" * 6):
     return destination + b"\x02\0\0\0\x09" + bytes([source]) + TYPE + text.ljust(46, b"\0")
 
 
-class StreamClient:
-    def __init__(self, where):
-        if isinstance(where, str):
-            self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self.socket.connect(where)
-        else:
-            self.socket = where
-        self.socket.settimeout(TIMEOUT)
-
-    def send(self, data):
-        self.socket.sendall(len(data).to_bytes(4, "big") + data)
-
-    def _read(self, size):
-        data = b""
-        while len(data) < size:
-            part = self.socket.recv(size - len(data))
-            if not part:
-                raise EOFError
-            data += part
-        return data
-
+class StreamGuest(StreamClient):
     def receive(self):
         """The next frame of ours."""
         while True:
-            data = self._read(int.from_bytes(self._read(4), "big"))
+            data = super().receive()
             if data[12:14] == TYPE:
                 return data
-
-    def close(self):
-        self.socket.close()
 
 
 class DgramClient:
@@ -119,7 +97,7 @@ class PortsTestCase(unittest.TestCase):
         return client
 
     def stream_client(self, where=None):
-        return self.client(StreamClient, where or self.stream)
+        return self.client(StreamGuest, where or self.stream)
 
     def dgram_client(self, where=None, name="client"):
         if where:

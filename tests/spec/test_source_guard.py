@@ -39,14 +39,11 @@ def dhcp_offer(mac):
 
 
 class Guest(Client):
-    def send(self, frame):
-        self.socket.sendall(len(frame).to_bytes(4, "big") + frame)
-
     def until_mark(self, mac):
         """What comes before the mark from there."""
         frames = []
         while True:
-            frame = self._read(int.from_bytes(self._read(4), "big"))
+            frame = self.receive()
             if frame[6:12] == mac and frame[12:14] == MARK.to_bytes(2, "big"):
                 return frames
             frames.append(frame)
