@@ -4,6 +4,7 @@ import array
 import json
 import socket
 
+import fixture
 import vfio_user_client as vu
 from stream_client import StreamClient
 
@@ -76,6 +77,17 @@ class Control:
     def port(self, name):
         found = [port for port in self.call("ports")["ports"] if port["name"] == name]
         return found[0] if found else None
+
+
+class ControlledTestCase(fixture.ServedTestCase):
+    """A network with a control socket, and one device, for all tests of a class."""
+    nics = 1
+    mode = "host"
+
+    @classmethod
+    def start(cls):
+        cls.control_path = cls.directory.join("control")
+        return fixture.Outrigger(cls.directory, cls.nics, cls.mode, (*fixture.SUBNET, "--control", cls.control_path))
 
 
 def frame(to, source, payload=b"\x88\xb5" + bytes(46)):

@@ -13,7 +13,7 @@ import unittest
 
 import fixture
 import vfio_user_client as vu
-from control_client import BROADCAST, MAC, OTHER, Control, ControlError, StreamGuest, frame
+from control_client import BROADCAST, MAC, OTHER, Control, ControlError, ControlledTestCase, StreamGuest, frame
 
 # Not a request: what it is, the code, what the message holds.
 MALFORMED = (
@@ -78,15 +78,7 @@ INVALID = (
 )
 
 
-class ControlTestCase(fixture.ServedTestCase):
-    nics = 1
-    mode = "host"
-
-    @classmethod
-    def start(cls):
-        cls.control_path = cls.directory.join("control")
-        return fixture.Outrigger(cls.directory, cls.nics, cls.mode, (*fixture.SUBNET, "--control", cls.control_path))
-
+class ControlTestCase(ControlledTestCase):
     def control(self):
         client = Control(self.control_path)
         self.addCleanup(client.close)

@@ -12,7 +12,7 @@ import unittest
 
 import fixture
 import vfio_user_client as vu
-from control_client import BROADCAST, MAC, StreamGuest, frame
+from control_client import BROADCAST, MAC, ControlledTestCase, StreamGuest, frame
 
 # Arguments behind PATH, what stderr holds; nothing is asked of the network.
 BAD = (
@@ -45,15 +45,7 @@ FAILING = (
 )
 
 
-class Ctl(fixture.ServedTestCase):
-    nics = 1
-    mode = "host"
-
-    @classmethod
-    def start(cls):
-        cls.control_path = cls.directory.join("control")
-        return fixture.Outrigger(cls.directory, cls.nics, cls.mode, (*fixture.SUBNET, "--control", cls.control_path))
-
+class Ctl(ControlledTestCase):
     def run_ctl(self, *arguments, **more):
         return subprocess.run([fixture.executable(), "ctl", *arguments], capture_output=True, text=True,
                               timeout=vu.DEADLINE, check=False, **more)
