@@ -54,6 +54,22 @@ void ports_unplug(struct ports_net *p)
 		port_socket_free(p->sockets[--p->n_sockets]);
 }
 
+void ports_refused(struct ports_net *p, const struct port_socket_config *config, int error,
+		   const char *sentence)
+{
+	struct port_socket *socket;
+	char *text = NULL;
+
+	assert_int_equal(port_socket_new(&p->loop, config, p->table, &socket, &text), error);
+	assert_non_null(text);
+	if (!strstr(text, sentence))
+		fail_msg("\"%s\" does not say \"%s\"", text, sentence);
+	free(text);
+	assert_null(port_first(p->table));
+	/* Handles of what was half made. */
+	uv_run(&p->loop, UV_RUN_NOWAIT);
+}
+
 int ports_net_teardown(void **state)
 {
 	struct ports_net *p = *state;

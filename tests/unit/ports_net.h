@@ -36,6 +36,10 @@ struct port_socket_config ports_config(struct ports_net *p, enum port_socket_kin
 struct port_socket *ports_plug(struct ports_net *p, const struct port_socket_config *config);
 void ports_unplug(struct ports_net *p); /* all sockets */
 
+/* What @config is refused with, and that its sentence holds @sentence and nothing stays plugged in. */
+void ports_refused(struct ports_net *p, const struct port_socket_config *config, int error,
+		   const char *sentence);
+
 /* Run the loop until it is so. Return: false if it did not come to that */
 bool ports_until(struct ports_net *p, bool (*is_so)(void *opaque), void *opaque);
 void ports_turn(struct ports_net *p); /* what there is to do now, several times over */

@@ -553,20 +553,6 @@ static void an_inherited_socket_with_a_name_waits_for_its_guest(void **state)
 	free(listener.path);
 }
 
-static void refused(struct ports_net *p, const struct port_socket_config *config, int error,
-		    const char *sentence)
-{
-	struct port_socket *socket;
-	char *text = NULL;
-
-	assert_int_equal(port_socket_new(&p->loop, config, p->table, &socket, &text), error);
-	assert_non_null(text);
-	if (!strstr(text, sentence))
-		fail_msg("\"%s\" does not say \"%s\"", text, sentence);
-	free(text);
-	assert_null(port_first(p->table));
-}
-
 static void sockets_that_cannot_be_had_say_why(void **state)
 {
 	struct ports_net *p = *state;
@@ -575,18 +561,18 @@ static void sockets_that_cannot_be_had_say_why(void **state)
 	struct sock_listener other;
 
 	assert_int_equal(sock_bind_dgram(p->path, NULL, &other), 0);
-	refused(p, &config, -EADDRINUSE, "another process serves it");
+	ports_refused(p, &config, -EADDRINUSE, "another process serves it");
 	sock_listener_close(&other);
 	assert_int_equal(sock_listen(p->path, NULL, &other), 0);
-	refused(p, &config, -EADDRINUSE, "another process serves it");
+	ports_refused(p, &config, -EADDRINUSE, "another process serves it");
 	sock_listener_close(&other);
 	config.path = "/nonexistent/s";
-	refused(p, &config, -ENOENT, "--dgram /nonexistent/s: its directory does not exist");
+	ports_refused(p, &config, -ENOENT, "--dgram /nonexistent/s: its directory does not exist");
 	config.path = NULL;
 	config.fd = plain;
-	refused(p, &config, -ENOTCONN, "neither connected nor bound");
+	ports_refused(p, &config, -ENOTCONN, "neither connected nor bound");
 	config.fd = stream;
-	refused(p, &config, -EPROTOTYPE, "give it to --stream or --nic");
+	ports_refused(p, &config, -EPROTOTYPE, "give it to --stream or --nic");
 	close(plain);
 	close(stream);
 }

@@ -528,22 +528,6 @@ static void an_inherited_listening_socket_keeps_its_file(void **state)
 	free(listener.path);
 }
 
-static void refused(struct ports_net *p, const struct port_socket_config *config, int error,
-		    const char *sentence)
-{
-	struct port_socket *socket;
-	char *text = NULL;
-
-	assert_int_equal(port_socket_new(&p->loop, config, p->table, &socket, &text), error);
-	assert_non_null(text);
-	if (!strstr(text, sentence))
-		fail_msg("\"%s\" does not say \"%s\"", text, sentence);
-	free(text);
-	assert_null(port_first(p->table));
-	/* Handles of what was half made. */
-	uv_run(&p->loop, UV_RUN_NOWAIT);
-}
-
 static void fds_that_are_no_such_socket_are_refused_and_stay_open(void **state)
 {
 	struct ports_net *p = *state;
@@ -559,17 +543,17 @@ static void fds_that_are_no_such_socket_are_refused_and_stay_open(void **state)
 	for (int i = 0; i < 2; i++) {
 		config.kind = i ? PORT_SOCKET_NIC : PORT_SOCKET_STREAM;
 		config.fd = 999;
-		refused(p, &config, -EBADF, "fd=999: not open");
+		ports_refused(p, &config, -EBADF, "fd=999: not open");
 		config.fd = file;
-		refused(p, &config, -ENOTSOCK, "not a socket");
+		ports_refused(p, &config, -ENOTSOCK, "not a socket");
 		config.fd = inet;
-		refused(p, &config, -EPROTONOSUPPORT, "not a UNIX stream or datagram socket");
+		ports_refused(p, &config, -EPROTONOSUPPORT, "not a UNIX stream or datagram socket");
 		config.fd = packet;
-		refused(p, &config, -EPROTONOSUPPORT, "not a UNIX stream or datagram socket");
+		ports_refused(p, &config, -EPROTONOSUPPORT, "not a UNIX stream or datagram socket");
 		config.fd = pair[0];
-		refused(p, &config, -EPROTOTYPE, "give it to --dgram");
+		ports_refused(p, &config, -EPROTOTYPE, "give it to --dgram");
 		config.fd = plain;
-		refused(p, &config, -ENOTCONN, "neither connected nor listening");
+		ports_refused(p, &config, -ENOTCONN, "neither connected nor listening");
 	}
 	assert_int_equal(port_socket_kind_of_fd(pair[0], &kind, NULL), 0);
 	assert_int_equal(kind, PORT_SOCKET_DGRAM);
@@ -593,12 +577,12 @@ static void paths_that_cannot_be_had_say_why(void **state)
 	struct sock_listener other;
 
 	assert_int_equal(sock_listen(p->path, NULL, &other), 0);
-	refused(p, &config, -EADDRINUSE, "another process serves it");
+	ports_refused(p, &config, -EADDRINUSE, "another process serves it");
 	sock_listener_close(&other);
 	config.path = "/nonexistent/s";
-	refused(p, &config, -ENOENT, "--stream /nonexistent/s: its directory does not exist");
+	ports_refused(p, &config, -ENOENT, "--stream /nonexistent/s: its directory does not exist");
 	config.path = p->dir;
-	refused(p, &config, -EEXIST, "no socket is there");
+	ports_refused(p, &config, -EEXIST, "no socket is there");
 }
 
 static void the_file_of_a_socket_has_mode_and_group(void **state)
