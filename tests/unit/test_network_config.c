@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "net/network.h"
+#include "network_checks.h"
 
 static struct network_config config_of(const char *start, const char *end, const char *mask)
 {
@@ -25,29 +26,6 @@ static struct network_config config_of(const char *start, const char *end, const
 	assert_int_equal(inet_pton(AF_INET, end, &config.end_address), 1);
 	assert_int_equal(inet_pton(AF_INET, mask, &config.subnet_mask), 1);
 	return config;
-}
-
-static void good(const struct network_config *config)
-{
-	char *error = NULL;
-	int r = network_config_check(config, &error);
-
-	if (r < 0)
-		print_error("%s\n", error);
-	assert_int_equal(r, 0);
-	assert_null(error);
-}
-
-/* Refused, and the sentence holds both: what it is about and what is wrong or would be right. */
-static void bad(const struct network_config *config, const char *about, const char *what)
-{
-	char *error = NULL;
-
-	assert_int_equal(network_config_check(config, &error), -EINVAL);
-	assert_non_null(error);
-	if (strncmp(error, about, strlen(about)) != 0 || !strstr(error, what))
-		fail_msg("\"%s\" says neither %s nor %s", error, about, what);
-	free(error);
 }
 
 static void good_range(const char *start, const char *end, const char *mask)

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "net/network_text.h"
+#include "network_checks.h"
 
 static struct network_config default_of(enum network_mode mode)
 {
@@ -27,27 +28,6 @@ static struct network_config default_of(enum network_mode mode)
 	assert_int_equal(network_config_default(mode, &config), 0);
 	config.ifname = mode == NETWORK_BRIDGED ? bridge : NULL;
 	return config;
-}
-
-static void good(const struct network_config *config)
-{
-	char *error = NULL;
-	int r = network_config_check(config, &error);
-
-	if (r < 0)
-		print_error("%s\n", error);
-	assert_int_equal(r, 0);
-}
-
-static void bad(const struct network_config *config, const char *about, const char *what)
-{
-	char *error = NULL;
-
-	assert_int_equal(network_config_check(config, &error), -EINVAL);
-	assert_non_null(error);
-	if (strncmp(error, about, strlen(about)) != 0 || !strstr(error, what))
-		fail_msg("\"%s\" says neither %s nor %s", error, about, what);
-	free(error);
 }
 
 static void what_is_bridged_needs_the_kernel(void **state)
