@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "leases_of.h"
 #include "net/user/dhcp.h"
 
 #define XID	 0x12345678u
@@ -39,28 +40,12 @@ struct fixture {
 	struct udp_frame answer; /* of frame */
 };
 
-static struct in_addr address_of(const char *text)
-{
-	struct in_addr address;
-
-	assert_int_equal(inet_pton(AF_INET, text, &address), 1);
-	return address;
-}
-
 static void start(struct fixture *f)
 {
-	struct leases_config leases_config;
 	struct network_addresses addresses;
 
 	network_config_addresses(&f->config, &addresses);
-	leases_config = (struct leases_config) { .network = addresses.network,
-						 .mask = addresses.mask,
-						 .gateway = addresses.gateway,
-						 .first = addresses.first_lease,
-						 .last = addresses.last_lease,
-						 .lease_s = f->config.dhcp.lease_s };
-	assert_int_equal(leases_new(&leases_config, NULL, NULL, &f->leases), 0);
-	leases_tick(f->leases, 1000);
+	f->leases = leases_of(&addresses, f->config.dhcp.lease_s);
 	assert_int_equal(dhcp_new(&f->config, f->leases, &f->dhcp), 0);
 }
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "leases_of.h"
 #include "net/user/dns.h"
 #include "net/user/dns_rewrite.h"
 #include "net/user/router_advert.h"
@@ -40,27 +41,10 @@ struct fixture {
 	size_t answer_len;
 };
 
-static struct in_addr address_of(const char *text)
-{
-	struct in_addr address;
-
-	assert_int_equal(inet_pton(AF_INET, text, &address), 1);
-	return address;
-}
-
 static void start(struct fixture *f)
 {
-	struct leases_config config;
-
 	network_config_addresses(&f->config, &f->addresses);
-	config = (struct leases_config) { .network = f->addresses.network,
-					  .mask = f->addresses.mask,
-					  .gateway = f->addresses.gateway,
-					  .first = f->addresses.first_lease,
-					  .last = f->addresses.last_lease,
-					  .lease_s = 600 };
-	assert_int_equal(leases_new(&config, NULL, NULL, &f->leases), 0);
-	leases_tick(f->leases, 1000);
+	f->leases = leases_of(&f->addresses, 600);
 	assert_int_equal(leases_bind(f->leases, (const uint8_t[]) { 2, 0, 0, 0, 0, 1 }, 1,
 				     address_of("192.168.64.2"), "web"),
 			 0);
