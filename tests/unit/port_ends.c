@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -98,6 +99,21 @@ bool port_end_send(struct port_end *end, const void *bytes, size_t len)
 	struct frame frame = { .iov = &iov, .n_iov = 1, .len = len };
 
 	return channel_send(end->channel, &frame, 1) == 1;
+}
+
+struct capture *port_ends_capture(struct port_ends *ends, int *ret_fd)
+{
+	struct capture_config config = { 0 };
+	struct capture *capture;
+	char *error = NULL;
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	config.fd = fds[1];
+	assert_int_equal(port_table_capture_add(ends->net->table, NULL, &config, &capture, &error),
+			 0);
+	*ret_fd = fds[0];
+	return capture;
 }
 
 void arp_request(struct ports_net *net, uint8_t at[42], uint8_t from, uint8_t from_address,

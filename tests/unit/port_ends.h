@@ -39,6 +39,9 @@ bool port_end_send(struct port_end *end, const void *bytes, size_t len);
 /* Take what waits. */
 void port_end_pull(struct port_end *end);
 
+/* A capture of all ports. @ret_fd: where it can be read, for the caller to close. */
+struct capture *port_ends_capture(struct port_ends *ends, int *ret_fd);
+
 /* An ARP request for the address's last byte, from MAC 02:..:09:@from; the user network's gateway
  * is .1 in the host mode of ports_net_setup(). */
 void arp_request(struct ports_net *net, uint8_t at[42], uint8_t from, uint8_t from_address,
