@@ -162,6 +162,20 @@ static void keep(void *opaque, link_token token, const struct wire_request *requ
 	assert_int_equal(link_reply_ok(k->link, token, NULL, 0, NULL, 0), 0);
 }
 
+static void keeper_start(struct keeper *k)
+{
+	static const struct link_ops ops = { .request = keep };
+	const struct link_config config = {
+		.peer = WIRE_FROM_CLIENT,
+		.accepts = { .max_data_xfer_size = 1u << 20, .max_msg_fds = 1 },
+		.ops = &ops,
+		.opaque = k,
+	};
+
+	*k = (struct keeper) { 0 };
+	assert_int_equal(link_new(&config, &k->link), 0);
+}
+
 static void feed(struct link *link, const uint8_t *from, size_t n)
 {
 	while (n > 0) {
@@ -179,21 +193,14 @@ static void feed(struct link *link, const uint8_t *from, size_t n)
 
 static void a_long_requests_memory_can_be_kept_and_what_follows_is_not_lost(void **state)
 {
-	static const struct link_ops ops = { .request = keep };
-	struct keeper k = { 0 };
-	const struct link_config config = {
-		.peer = WIRE_FROM_CLIENT,
-		.accepts = { .max_data_xfer_size = 1u << 20, .max_msg_fds = 1 },
-		.ops = &ops,
-		.opaque = &k,
-	};
+	struct keeper k;
 	struct wire_region_io io = { .count = DATA };
 	size_t n;
 
 	memset(payload, 9, sizeof(payload));
 	memcpy(payload, &io, sizeof(io));
 	n = message(bytes, 1, WIRE_REGION_WRITE, 0, 0, payload, sizeof(payload));
-	assert_int_equal(link_new(&config, &k.link), 0);
+	keeper_start(&k);
 	feed(k.link, bytes, n);
 	assert_non_null(k.kept);
 	assert_int_equal(k.request.region_io->count, DATA);
@@ -216,16 +223,9 @@ static void a_long_requests_memory_can_be_kept_and_what_follows_is_not_lost(void
 
 static void short_requests_are_not_kept(void **state)
 {
-	static const struct link_ops ops = { .request = keep };
-	struct keeper k = { 0 };
-	const struct link_config config = {
-		.peer = WIRE_FROM_CLIENT,
-		.accepts = { .max_data_xfer_size = 1u << 20, .max_msg_fds = 1 },
-		.ops = &ops,
-		.opaque = &k,
-	};
+	struct keeper k;
 
-	assert_int_equal(link_new(&config, &k.link), 0);
+	keeper_start(&k);
 	feed(k.link, bytes, command_read(bytes, 1, 4));
 	assert_int_equal(k.n_requests, 1);
 	assert_null(k.kept);
