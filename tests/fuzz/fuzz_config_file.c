@@ -109,13 +109,5 @@ static const char *const seeds[] = {
 
 size_t fuzz_seed(unsigned int i, uint8_t *buf, size_t max)
 {
-	size_t len;
-
-	if (i >= sizeof(seeds) / sizeof(seeds[0]))
-		return 0;
-	len = strlen(seeds[i]);
-	if (len > max)
-		return 0;
-	memcpy(buf, seeds[i], len);
-	return len;
+	return fuzz_seed_text(seeds, sizeof(seeds) / sizeof(seeds[0]), i, buf, max);
 }
