@@ -27,6 +27,16 @@ static void refuse(const struct service_reload *reload, int error, const char *a
 	free(why);
 }
 
+/* An entry of a list, of option --@name, cannot be as wanted. */
+static void refuse_entry(const struct service_reload *reload, int error, const char *name,
+			 const char *entry, char *why)
+{
+	char about[FORWARD_TEXT_MAX + NETWORK_RESERVATION_TEXT + 16];
+
+	snprintf(about, sizeof(about), "--%s %s: ", name, entry);
+	refuse(reload, error, about, why);
+}
+
 /* What cannot change */
 
 static bool can_change(const struct setting *setting)
@@ -116,7 +126,7 @@ static void add_forwards(struct net_service *service, const struct service_reloa
 
 	for (size_t i = 0; i < reload->wanted->n_forwards; i++) {
 		struct forward_search search = { .forward = &reload->wanted->forwards[i] };
-		char text[FORWARD_TEXT_MAX], about[FORWARD_TEXT_MAX + 16], *why = NULL;
+		char text[FORWARD_TEXT_MAX], *why = NULL;
 		int r;
 
 		forwards_each(forwards, look_at_forward, &search);
@@ -124,8 +134,7 @@ static void add_forwards(struct net_service *service, const struct service_reloa
 		if (r >= 0)
 			continue;
 		forward_print(search.forward, text);
-		snprintf(about, sizeof(about), "--forward %s: ", text);
-		refuse(reload, r, about, why);
+		refuse_entry(reload, r, "forward", text, why);
 	}
 }
 
@@ -180,8 +189,7 @@ static void add_reservations(struct net_service *service, const struct service_r
 
 	for (size_t i = 0; i < wanted->n_reservations; i++) {
 		struct lease_search search = { .reservation = &wanted->reservations[i] };
-		char text[NETWORK_RESERVATION_TEXT], about[NETWORK_RESERVATION_TEXT + 16];
-		char *why = NULL;
+		char text[NETWORK_RESERVATION_TEXT], *why = NULL;
 		int r;
 
 		network_each_lease(network, look_at_lease, &search);
@@ -189,8 +197,7 @@ static void add_reservations(struct net_service *service, const struct service_r
 		if (r >= 0)
 			continue;
 		network_reservation_print(search.reservation, text);
-		snprintf(about, sizeof(about), "--reserve %s: ", text);
-		refuse(reload, r, about, why);
+		refuse_entry(reload, r, "reserve", text, why);
 	}
 }
 
