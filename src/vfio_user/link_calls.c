@@ -92,8 +92,9 @@ static int call_next(struct link *link, struct wire_header *header)
 	return r;
 }
 
-/* It is on its way. */
-static void call_wait(struct link *link, const struct wire_header *header, const struct call *call)
+/* It is on its way. @ret_id: NULL if nobody asks */
+static void call_wait(struct link *link, const struct wire_header *header, const struct call *call,
+		      uint16_t *ret_id)
 {
 	struct link_calls *calls = &link->calls;
 	struct call *slot = &calls->slots[header->id];
@@ -107,6 +108,8 @@ static void call_wait(struct link *link, const struct wire_header *header, const
 	calls->n_waiting++;
 	if (call->deadline_us < calls->next_deadline_us)
 		calls->next_deadline_us = call->deadline_us;
+	if (ret_id != NULL)
+		*ret_id = header->id;
 	link_changed(link);
 }
 
@@ -128,9 +131,7 @@ int link_request(struct link *link, enum wire_command command, const struct iove
 		r = tx_message(link, TX_REQUEST, &header, iov, n_iov, fds, n_fds);
 	if (r < 0)
 		return r;
-	if (ret_id != NULL)
-		*ret_id = header.id;
-	call_wait(link, &header, &call);
+	call_wait(link, &header, &call, ret_id);
 	return 0;
 }
 
@@ -152,9 +153,7 @@ int link_request_bulk(struct link *link, enum wire_command command, struct link_
 		r = tx_bulk(link, TX_REQUEST, &header, bulk);
 	if (r < 0)
 		return r;
-	if (ret_id != NULL)
-		*ret_id = header.id;
-	call_wait(link, &header, &call);
+	call_wait(link, &header, &call, ret_id);
 	return 0;
 }
 
