@@ -30,13 +30,20 @@ static void bridge_mac(const struct network_config *config, uint8_t ret[FRAME_MA
 	memcpy(ret + 2, &config->start_address, sizeof(config->start_address));
 }
 
-/* Guests are no routers for the host, and it needs no address that it makes itself from theirs. */
-static int ignore_advertisements(const char *bridge)
+/*
+ * Guests are no routers for the host, and it needs no address that it makes itself from theirs.
+ * Its own are used without asking first whether a guest has them (dad_transmits): the asking
+ * begins with the first guest, which would wait for its router meanwhile, and no guest is to have
+ * them.
+ */
+static int set_up_ipv6(const char *bridge)
 {
 	int r = sysctl_set("ipv6", bridge, "accept_ra", 0);
 
 	if (r >= 0)
 		r = sysctl_set("ipv6", bridge, "autoconf", 0);
+	if (r >= 0)
+		r = sysctl_set("ipv6", bridge, "dad_transmits", 0);
 	return r == -ENOENT ? 0 : r; /* the host has no IPv6 */
 }
 
@@ -76,7 +83,7 @@ int kernel_bridge_plug_keeper(const struct kernel_network *kernel)
 static int set_up(struct kernel_network *kernel)
 {
 	char alias[HOST_ALIAS_MAX + 1];
-	int r = ignore_advertisements(kernel->claim.bridge);
+	int r = set_up_ipv6(kernel->claim.bridge);
 
 	claim_alias(kernel->config.mode == NETWORK_HOST ? "host network" : "shared network", alias);
 	if (r >= 0)
