@@ -77,7 +77,7 @@ int host_link_remove(struct netlink *netlink, unsigned int ifindex)
 	return netlink_request(netlink, link_message(RTM_DELLINK, 0, AF_UNSPEC, ifindex));
 }
 
-static int set_flag_up(struct netlink *netlink, unsigned int ifindex, unsigned int up)
+static int set_flag(struct netlink *netlink, unsigned int ifindex, unsigned int flag, bool on)
 {
 	struct nl_msg *message = link_message(RTM_NEWLINK, 0, AF_UNSPEC, ifindex);
 	struct ifinfomsg *info;
@@ -85,19 +85,24 @@ static int set_flag_up(struct netlink *netlink, unsigned int ifindex, unsigned i
 	if (!message)
 		return -ENOMEM;
 	info = nlmsg_data(nlmsg_hdr(message));
-	info->ifi_flags = up;
-	info->ifi_change = IFF_UP;
+	info->ifi_flags = on ? flag : 0;
+	info->ifi_change = flag;
 	return netlink_request(netlink, message);
 }
 
 int host_link_set_up(struct netlink *netlink, unsigned int ifindex)
 {
-	return set_flag_up(netlink, ifindex, IFF_UP);
+	return set_flag(netlink, ifindex, IFF_UP, true);
 }
 
 int host_link_set_down(struct netlink *netlink, unsigned int ifindex)
 {
-	return set_flag_up(netlink, ifindex, 0);
+	return set_flag(netlink, ifindex, IFF_UP, false);
+}
+
+int host_link_take_multicast(struct netlink *netlink, unsigned int ifindex)
+{
+	return set_flag(netlink, ifindex, IFF_ALLMULTI, true);
 }
 
 static int set_u32(struct netlink *netlink, unsigned int ifindex, int attribute, uint32_t value)

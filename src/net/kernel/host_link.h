@@ -22,6 +22,8 @@ int host_link_remove(struct netlink *netlink, unsigned int ifindex);
 
 int host_link_set_up(struct netlink *netlink, unsigned int ifindex);
 int host_link_set_down(struct netlink *netlink, unsigned int ifindex);
+/** host_link_take_multicast() - of every group, not only of those the host has joined there */
+int host_link_take_multicast(struct netlink *netlink, unsigned int ifindex);
 int host_link_set_mtu(struct netlink *netlink, unsigned int ifindex, uint16_t mtu);
 int host_link_set_alias(struct netlink *netlink, unsigned int ifindex, const char *alias);
 

@@ -165,6 +165,12 @@ int macvtap_open(struct netlink *netlink, const char *name, unsigned int lower, 
 	if (r < 0)
 		return r;
 	ifindex = if_nametoindex(name);
+	/* It passes only groups that it was told of, and guests tell nobody: no neighbour discovery. */
+	r = host_link_take_multicast(netlink, ifindex);
+	if (r < 0) {
+		(void)host_link_remove(netlink, ifindex);
+		return r;
+	}
 	fd = open_node(name, ifindex);
 	r = fd < 0 ? explain(ret_error, fd,
 			     "cannot open /dev/tap%u, the device of a macvtap interface: %s; let this "
