@@ -82,14 +82,23 @@ def mount(source, target, kind, flags=0):
 	call('mount', source and source.encode(), target.encode(), kind and kind.encode(), flags, None)
 
 
-def connect_outside():
-	host.ip('link set lo up', 'link add up0 type veth peer name eth0')
-	with outside:
+def cable(namespace, name):
+	"""Connect a namespace, which has it as eth0, to the host."""
+	host.ip(f'link add {name} type veth peer name eth0')
+	with namespace:
 		there = os.open('/proc/thread-self/ns/net', os.O_RDONLY)
 	host.ip(f'link set eth0 netns /proc/{os.getpid()}/fd/{there}')
 	os.close(there)
-	host.ip(f'address add {HOST4}/24 dev up0', f'address add {HOST6}/64 dev up0 nodad', 'link set up0 up')
-	outside.ip(f'address add {NEAR4}/24 dev eth0', f'address add {NEAR6}/64 dev eth0 nodad', 'link set eth0 up',
+	host.ip(f'link set {name} up')
+	namespace.ip('link set eth0 up')
+
+
+def connect_outside():
+	host.sysctl('ipv6/conf/default/accept_ra', 0)	# of segments that tests make
+	host.ip('link set lo up')
+	cable(outside, 'up0')
+	host.ip(f'address add {HOST4}/24 dev up0', f'address add {HOST6}/64 dev up0 nodad')
+	outside.ip(f'address add {NEAR4}/24 dev eth0', f'address add {NEAR6}/64 dev eth0 nodad',
 		   *(f'address add {address} dev lo' + (' nodad' if ':' in address else '')
 		     for address in (FAR4, FAR6, *METADATA)),
 		   *(f'route add {subnet} via {HOST4}' for subnet in ('10.0.0.0/8', '192.168.0.0/16')),

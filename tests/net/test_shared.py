@@ -54,6 +54,41 @@ class Rules:
 				  closed=questions(self.a, METADATA))
 
 
+class OpenedRules:
+	"""The gateway's doors that --host-loopback and --allow open, and which stay closed then."""
+
+	def guest_of(self, *options):
+		network = self.start('shared', *net.subnet(1), '--nat66-prefix', 'fd00:77:1::', *options, test=self)
+		guest = self.guest(network, 'a', test=self)
+		return guest, [net.gateway(1), guest.gateway6]
+
+	def test_host_loopback_opens_what_is_there_only(self):
+		guest, gateways = self.guest_of('--host-loopback')
+		self.assert_reach(questions(guest, gateways, ('tcp', 'udp'), port=LOOPBACK_PORT) + questions(guest, gateways),
+				  closed=questions(guest, METADATA))
+
+	def test_an_allowed_port_of_the_loopback_is_open_and_no_other(self):
+		guest, (gateway, gateway6) = self.guest_of('--allow', f'127.0.0.1:{LOOPBACK_PORT}')
+		self.assert_reach(questions(guest, [gateway], ('tcp', 'udp'), port=LOOPBACK_PORT),
+				  closed=questions(guest, [gateway6], ('tcp', 'udp'), port=LOOPBACK_PORT))
+
+	def test_an_allowed_port_of_the_ipv6_loopback_is_open_and_no_other(self):
+		guest, (gateway, gateway6) = self.guest_of('--allow', f'[::1]:{LOOPBACK_PORT}')
+		self.assert_reach(questions(guest, [gateway6], ('tcp', 'udp'), port=LOOPBACK_PORT),
+				  closed=questions(guest, [gateway], ('tcp', 'udp'), port=LOOPBACK_PORT))
+
+
+class AllowedRules:
+	def test_allowed_metadata_are_open_and_no_others(self):
+		for allowed, other in METADATA, reversed(METADATA):
+			with self.subTest(allowed):
+				with self.start_alone('shared', *net.subnet(1), '--allow', allowed) as network:
+					guest = self.guest(network, 'a', test=self)
+					guest.address6	# has its route
+					self.assert_reach(questions(guest, [allowed], ('tcp', 'udp')),
+							  closed=questions(guest, [other], ('tcp', 'udp')))
+
+
 class UserShared(Rules, NetCase):
 	"""user, shared"""
 
@@ -72,3 +107,12 @@ class KernelSharedIsolated(Rules, NetCase):
 	"""kernel, shared, isolated"""
 	network = 'kernel'
 	isolated = True
+
+
+class UserOpened(OpenedRules, AllowedRules, NetCase):
+	"""user"""
+
+
+class KernelAllowed(AllowedRules, NetCase):
+	"""kernel"""
+	network = 'kernel'
