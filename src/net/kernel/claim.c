@@ -35,6 +35,11 @@ bool claim_marks(const struct host_link *link)
 	return strncmp(link->alias, ALIAS_PREFIX, strlen(ALIAS_PREFIX)) == 0;
 }
 
+bool claim_names(const struct host_link *link)
+{
+	return strncmp(link->name, NAME, strlen(NAME)) == 0;
+}
+
 /* "rig12" and "rig12p3" */
 bool claim_owns(const struct host_link *link, unsigned int *ret_number)
 {

@@ -34,7 +34,10 @@ void claim_alias(const char *what, char ret[HOST_ALIAS_MAX + 1]);
 /** claim_marks() - was this interface made by an outrigger network? */
 bool claim_marks(const struct host_link *link);
 
-/** claim_owns() - the same, for a bridge or port; the network's number then */
+/** claim_names() - has it a name like those of ours? They have that before their mark */
+bool claim_names(const struct host_link *link);
+
+/** claim_owns() - claim_marks() for a bridge or port; the network's number then */
 bool claim_owns(const struct host_link *link, unsigned int *ret_number);
 
 #endif

@@ -144,7 +144,11 @@ static int choose(struct forwarding *forwarding, int family, const struct host_l
 	for (size_t i = 0; i < links->n && r >= 0; i++) {
 		const struct host_link *link = &links->items[i];
 
-		if (!link->loopback && !claim_marks(link))
+		/*
+		 * By name, as in the rules: another network's bridge that is not marked yet would
+		 * be opened by us, which is to say closed to all but its own kind.
+		 */
+		if (!link->loopback && !claim_names(link))
 			r = remember(forwarding, family, setting, link->name);
 	}
 	return r;
