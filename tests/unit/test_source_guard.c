@@ -528,6 +528,25 @@ static void redirects_do_not_pass(void **state)
 	assert_own(f, &m, UNJUDGED);
 }
 
+/* What stands behind the packet is no part of it: the next fragment has what the receiver looks at. */
+static void what_pads_a_frame_decides_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct made m;
+
+	for (unsigned int total = 28; total <= 62; total++) {
+		made_ipv4(&m, OWN, 0, UDP, MORE);
+		put_udp(&m, 68, 67);
+		put_dhcp(&m, 1, OWN);
+		m.at[16] = 0;
+		m.at[17] = (uint8_t)total;
+		if (total < 62)
+			assert_own(f, &m, UNJUDGED);
+		else
+			assert_own(f, &m, PASS);
+	}
+}
+
 static void a_first_fragment_holds_what_decides(void **state)
 {
 	struct fixture *f = *state;
@@ -910,6 +929,7 @@ int main(void)
 		guard_test(what_dhcp_servers_send_does_not_pass),
 		guard_test(options_of_ipv4_hide_nothing),
 		guard_test(redirects_do_not_pass),
+		guard_test(what_pads_a_frame_decides_nothing),
 		guard_test(a_first_fragment_holds_what_decides),
 		guard_test(ipv4_that_is_none_does_not_pass),
 		guard_test(ipv6_addresses_are_the_first_one_s_too),

@@ -114,6 +114,16 @@ static enum source_guard_verdict judge_v4_payload(struct source_guard *guard, ui
 	}
 }
 
+/*
+ * What stands behind the packet pads the frame, and is not what its receiver goes by. One that ends
+ * before its header does is no packet to anybody.
+ */
+static void cut_padding(struct packet *packet, size_t header, size_t total)
+{
+	if (total >= header && total < packet->len)
+		packet->len = total;
+}
+
 static enum source_guard_verdict judge_v4(struct source_guard *guard, struct packet packet,
 					  uint64_t now_ms)
 {
@@ -128,6 +138,7 @@ static enum source_guard_verdict judge_v4(struct source_guard *guard, struct pac
 	len = (size_t)header.ihl * 4;
 	if (header.version != 4 || len < sizeof(header) || packet.len < len)
 		return SOURCE_GUARD_UNJUDGED;
+	cut_padding(&packet, len, ntohs(header.tot_len));
 	if (!(ntohs(header.frag_off) & IP_OFFMASK))
 		verdict = judge_v4_payload(guard, header.protocol, packet_behind(packet, len),
 					   &addressless);
