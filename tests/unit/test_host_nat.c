@@ -575,6 +575,30 @@ static void flows_are_bounded_and_the_last_used_stay(void **state)
 	host_flows_free(flows);
 }
 
+/* For libslirp an address inside of its own network is the host's loopback. */
+static void a_hosts_address_inside_of_the_network_is_none(void **state)
+{
+	static const char *const inside[][2] = { { "192.168.64.1", "fd12::2" },
+						 { "192.168.64.0", "fd12::" },
+						 { "192.168.64.77", "fd12::1:2:3:4" } };
+	static const char *const outside[2] = { "192.168.65.1", "fd12:0:0:1::2" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
+		for (unsigned int v6 = 0; v6 < 2; v6++) {
+			host.address[v6] = inside[i][v6];
+			f->now_ms += 10000;
+			assert_null(to(f, v6, TCP, GATE, 80));
+			assert_null(to(f, v6, UDP, GATE, 80));
+		}
+	}
+	for (unsigned int v6 = 0; v6 < 2; v6++) {
+		host.address[v6] = outside[v6];
+		f->now_ms += 10000;
+		assert_string_equal(to(f, v6, TCP, GATE, 80), outside[v6]);
+	}
+}
+
 static void metadata_of_clouds_is_known(void **state)
 {
 	static const char *const metadata[] = { "100.100.100.200", "168.63.129.16",
@@ -603,6 +627,7 @@ int main(void)
 		RULE(what_is_for_the_gateway_goes_to_an_address_of_the_host_and_comes_from_the_gateway),
 		RULE(the_hosts_own_address_stays_what_it_is),
 		RULE(a_host_without_an_address_is_closed),
+		RULE(a_hosts_address_inside_of_the_network_is_none),
 		RULE(another_address_counts_for_what_begins_from_then_on),
 		RULE(what_is_no_tcp_or_udp_is_libslirps),
 		RULE(a_datagram_without_checksum_gets_none),

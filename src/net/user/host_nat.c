@@ -9,7 +9,8 @@
  *   --host-loopback            none: libslirp's way
  *   --allow of loopback        that address, if the port fits
  *   else                       an address of the host's own, at which the kernel delivers to
- *                              whatever listens at all addresses, and to no loopback address
+ *                              whatever listens at all addresses, and to no loopback address;
+ *                              none of this network's subnet
  *
  * What libslirp then sends from there gets the gateway's address back. This needs a memory, because
  * a guest may speak with the host's own address as well: flows, by protocol, guest and port. A flow
@@ -28,6 +29,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "net/user/host_access.h"
 #include "net/user/host_flows.h"
@@ -107,6 +109,21 @@ static struct host_flow_key key_of(const uint8_t *frame, bool v6, unsigned int p
 
 /* Where to */
 
+/*
+ * Two networks may have one subnet: this host's interface, or it is itself a guest of one. libslirp
+ * takes an address inside of its own network for the host's loopback.
+ */
+static bool is_inside(const struct host_nat *nat, bool v6, const struct in6_addr *address)
+{
+	const struct network_addresses *addresses = &nat->config.addresses;
+	in_addr_t v4;
+
+	if (v6)
+		return memcmp(address, &addresses->prefix6, 8) == 0;
+	memcpy(&v4, address->s6_addr + 12, sizeof(v4));
+	return (v4 & addresses->mask.s_addr) == addresses->network.s_addr;
+}
+
 static bool own_address(struct host_nat *nat, bool v6, uint64_t now_ms, struct in6_addr *ret)
 {
 	struct address *own = &nat->own[v6];
@@ -114,7 +131,8 @@ static bool own_address(struct host_nat *nat, bool v6, uint64_t now_ms, struct i
 	if (!own->known || now_ms - own->asked_ms >= ADDRESS_AGE_MS) {
 		own->known = true;
 		own->asked_ms = now_ms;
-		own->found = nat->config.host_address(v6, &own->address);
+		own->found = nat->config.host_address(v6, &own->address) &&
+			     !is_inside(nat, v6, &own->address);
 	}
 	if (own->found)
 		*ret = own->address;
@@ -134,7 +152,8 @@ static bool decide(struct host_nat *nat, bool v6, const struct host_flow_key *ke
 	nat->n_refused++;
 	log_limited(&nat->refused, LOG_LEVEL_WARNING,
 		    "a guest asks the gateway for %s port %u, but this host has no IPv%c address "
-		    "except loopback's, which --host-loopback or --allow would open",
+		    "outside of this network except loopback's, which --host-loopback or --allow "
+		    "would open",
 		    key->protocol == IPPROTO_TCP ? "TCP" : "UDP", key->port, v6 ? '6' : '4');
 	return false;
 }
