@@ -104,6 +104,27 @@ static void what_is_allowed_stands_before_what_is_closed(void **state)
 	expect(&config, "169.254.169.254", false);
 }
 
+/* As in a network of libslirp's (test_host_nat.c). */
+static void metadata_of_clouds_is_closed(void **state)
+{
+	static const char *const closed[] = { "ip daddr 169.254.0.0/16",
+					      "ip daddr 100.100.100.200/32",
+					      "ip daddr 168.63.129.16/32",
+					      "ip daddr 192.0.0.192/32",
+					      "ip6 daddr fe80::/10",
+					      "ip6 daddr fd00:ec2::/32",
+					      "ip6 daddr fd20:ce::/64",
+					      "ip6 daddr fd00:42::42/128",
+					      "ip6 daddr fd00:c1::a9fe:a9fe/128" };
+	struct network_config config = config_of(NETWORK_SHARED);
+	char rule[128];
+
+	for (size_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
+		snprintf(rule, sizeof(rule), "iifname \"rig7\" %s counter drop\n", closed[i]);
+		expect(&config, rule, true);
+	}
+}
+
 /* Forwards */
 
 static struct sockaddr_storage address(const char *text, uint16_t port)
@@ -263,6 +284,7 @@ int main(void)
 		cmocka_unit_test(only_a_shared_network_is_masqueraded),
 		cmocka_unit_test(isolated_guests_are_not_routed_to_each_other),
 		cmocka_unit_test(what_is_allowed_stands_before_what_is_closed),
+		cmocka_unit_test(metadata_of_clouds_is_closed),
 		cmocka_unit_test(a_forward_is_for_who_comes_in_and_for_the_host),
 		cmocka_unit_test(a_forward_from_loopback_is_for_the_host_only),
 		cmocka_unit_test(without_forwards_the_chains_are_emptied),

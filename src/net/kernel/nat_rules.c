@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/metadata.h"
+
 struct text {
 	char s[INET6_ADDRSTRLEN];
 };
@@ -69,16 +71,21 @@ static void rules_input(FILE *out, const struct network_config *config, const ch
 	fputs("}\n", out);
 }
 
+static void match_daddr(FILE *out, const struct in6_addr *address, unsigned int prefix_len,
+			const char *bridge)
+{
+	bool v4 = IN6_IS_ADDR_V4MAPPED(address) && prefix_len >= 96;
+	struct in_addr address4;
+
+	memcpy(&address4, address->s6_addr + 12, sizeof(address4));
+	fprintf(out, "iifname \"%s\" %s daddr %s/%u", bridge, v4 ? "ip" : "ip6",
+		v4 ? text4(address4).s : text6(address).s, v4 ? prefix_len - 96 : prefix_len);
+}
+
 /* One exception from what is closed. */
 static void rule_allow(FILE *out, const struct network_allow *allow, const char *bridge)
 {
-	bool v4 = IN6_IS_ADDR_V4MAPPED(&allow->address) && allow->prefix_len >= 96;
-	struct in_addr address4;
-
-	memcpy(&address4, allow->address.s6_addr + 12, sizeof(address4));
-	fprintf(out, "iifname \"%s\" %s daddr %s/%d", bridge, v4 ? "ip" : "ip6",
-		v4 ? text4(address4).s : text6(&allow->address).s,
-		v4 ? allow->prefix_len - 96 : allow->prefix_len);
+	match_daddr(out, &allow->address, allow->prefix_len, bridge);
 	if (allow->port)
 		fprintf(out, " meta l4proto { tcp, udp } th dport %u", allow->port);
 	fputs(" accept\n", out);
@@ -87,12 +94,18 @@ static void rule_allow(FILE *out, const struct network_allow *allow, const char 
 /* Link-local addresses are never routed by right; clouds answer there with the host's secrets. */
 static void rules_metadata(FILE *out, const struct network_config *config, const char *bridge)
 {
+	const struct metadata_range *range;
+
 	for (size_t i = 0; i < config->n_allows; i++)
 		rule_allow(out, &config->allows[i], bridge);
 	fprintf(out,
 		"iifname \"%s\" ip daddr 169.254.0.0/16 counter drop\n"
-		"iifname \"%s\" ip6 daddr { fe80::/10, fd00:ec2::254 } counter drop\n",
+		"iifname \"%s\" ip6 daddr fe80::/10 counter drop\n",
 		bridge, bridge);
+	for (size_t i = 0; (range = metadata_range(i)); i++) {
+		match_daddr(out, &range->address, range->prefix_len, bridge);
+		fputs(" counter drop\n", out);
+	}
 }
 
 static void rules_forward(FILE *out, const struct network_config *config,

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "net/metadata.h"
+
 /* First @len bits alike? */
 static bool same_prefix(const struct in6_addr *a, const struct in6_addr *b, unsigned int len)
 {
@@ -16,30 +18,17 @@ static bool same_prefix(const struct in6_addr *a, const struct in6_addr *b, unsi
 	return bits == 0 || (a->s6_addr[bytes] ^ b->s6_addr[bytes]) >> (8 - bits) == 0;
 }
 
-struct range {
-	struct in6_addr address;
-	unsigned int len;
-};
-
 #define IPV4(a, b, c, d)                                     \
 	{                                                    \
 		.s6_addr = { [10] = 0xff, 0xff, a, b, c, d } \
 	}
 
-static const struct range metadata[] = {
-	{ IPV4(100, 100, 100, 200), 128 },			  /* Alibaba */
-	{ IPV4(168, 63, 129, 16), 128 },			  /* Azure's wire server */
-	{ IPV4(192, 0, 0, 192), 128 },				  /* Oracle, earlier */
-	{ { .s6_addr = { 0xfd, 0, 0x0e, 0xc2 } }, 32 },		  /* Amazon */
-	{ { .s6_addr = { 0xfd, 0x20, 0, 0xce, [15] = 0 } }, 64 }, /* Google */
-	{ { .s6_addr = { 0xfd, 0, 0, 0xc1, [12] = 0xa9, 0xfe, 0xa9, 0xfe } }, 128 }, /* Oracle */
-	{ { .s6_addr = { 0xfd, 0, 0, 0x42, [15] = 0x42 } }, 128 },		     /* Scaleway */
-};
-
 bool host_access_is_metadata(const struct in6_addr *address)
 {
-	for (size_t i = 0; i < sizeof(metadata) / sizeof(metadata[0]); i++) {
-		if (same_prefix(address, &metadata[i].address, metadata[i].len))
+	const struct metadata_range *range;
+
+	for (size_t i = 0; (range = metadata_range(i)); i++) {
+		if (same_prefix(address, &range->address, range->prefix_len))
 			return true;
 	}
 	return false;

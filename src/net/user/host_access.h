@@ -18,12 +18,7 @@ static inline struct in6_addr host_access_mapped(struct in_addr address)
 	return mapped;
 }
 
-/**
- * host_access_is_metadata() - is it where a cloud tells its machines who they are?
- *
- * Whoever asks there is given the host's name, keys and credentials. Link-local ones are not listed:
- * no router forwards to such addresses.
- */
+/** host_access_is_metadata() - one of metadata.h? Link-local ones are not: no router forwards to these */
 bool host_access_is_metadata(const struct in6_addr *address);
 
 /** host_access_is_allowed() - opened by --allow? */
