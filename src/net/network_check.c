@@ -4,7 +4,6 @@
  */
 #include "net/network_check.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -12,22 +11,6 @@
 #include "virtio/frame.h"
 
 #define ULA_PREFIX 0xfdu
-
-struct network_text network_text(struct in_addr address)
-{
-	struct network_text text;
-
-	inet_ntop(AF_INET, &address, text.s, sizeof(text.s));
-	return text;
-}
-
-struct network_text network_text6(const struct in6_addr *address)
-{
-	struct network_text text;
-
-	inet_ntop(AF_INET6, address, text.s, sizeof(text.s));
-	return text;
-}
 
 static int check_prefix6(const struct network_config *config, char **ret_error)
 {

@@ -8,7 +8,7 @@
 #ifndef NET_NETWORK_CHECK_H
 #define NET_NETWORK_CHECK_H
 
-#include "net/network_config.h"
+#include "net/network_text.h"
 
 /** network_check_mode() - which options a mode has, and needs */
 int network_check_mode(const struct network_config *config, char **ret_error);
@@ -18,13 +18,5 @@ int network_check_addresses(const struct network_config *config, char **ret_erro
 
 /** network_check_dhcp() - reservations, and what DHCP says, if there is DHCP. After addresses */
 int network_check_dhcp(const struct network_config *config, char **ret_error);
-
-/* An address as text, for as long as the full expression around it. */
-struct network_text {
-	char s[INET6_ADDRSTRLEN];
-};
-
-struct network_text network_text(struct in_addr address);
-struct network_text network_text6(const struct in6_addr *address);
 
 #endif

@@ -15,6 +15,22 @@
 
 #define V4_MAPPED_BITS 96u
 
+struct network_text network_text(struct in_addr address)
+{
+	struct network_text text;
+
+	inet_ntop(AF_INET, &address, text.s, sizeof(text.s));
+	return text;
+}
+
+struct network_text network_text6(const struct in6_addr *address)
+{
+	struct network_text text;
+
+	inet_ntop(AF_INET6, address, text.s, sizeof(text.s));
+	return text;
+}
+
 static bool name_is_label(const char *text, size_t len)
 {
 	if (len == 0 || len > NETWORK_NAME_MAX || text[0] == '-' || text[len - 1] == '-')

@@ -13,6 +13,14 @@
 
 #include "net/network_config.h"
 
+/* An address as text, for as long as the full expression around it. */
+struct network_text {
+	char s[INET6_ADDRSTRLEN];
+};
+
+struct network_text network_text(struct in_addr address);
+struct network_text network_text6(const struct in6_addr *address);
+
 /** network_name_parse() - one label of a host name, into lower case. Return: 0, -EINVAL */
 int network_name_parse(const char *text, char ret[NETWORK_NAME_MAX + 1], char **ret_error);
 

@@ -16,30 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/network_text.h"
+
 #define RA_INTERVAL_S 60
 #define RA_LIFETIME_S 1800
 #define LEASES_MAX    65536u
 #define MTU_MIN_IPV6  1280u /* RFC 8200, section 5 */
-
-struct text {
-	char s[INET6_ADDRSTRLEN];
-};
-
-static struct text text4(struct in_addr address)
-{
-	struct text text;
-
-	inet_ntop(AF_INET, &address, text.s, sizeof(text.s));
-	return text;
-}
-
-static struct text text6(const struct in6_addr *address)
-{
-	struct text text;
-
-	inet_ntop(AF_INET6, address, text.s, sizeof(text.s));
-	return text;
-}
 
 /* A comma, a "#" and the like are part of it; there is no control character in it. */
 static void print_quoted(FILE *out, const char *text)
@@ -80,7 +62,7 @@ static void print_boot(FILE *out, const struct network_config *config)
 		return;
 	fputs("dhcp-boot=", out);
 	print_quoted(out, dhcp->boot_file);
-	fprintf(out, ",,%s\n", text4(server).s);
+	fprintf(out, ",,%s\n", network_text(server).s);
 }
 
 /* No ping before an offer: it would delay each guest's start by seconds. */
@@ -92,8 +74,9 @@ static void print_dhcp(FILE *out, const struct network_config *config, const cha
 
 	if (dhcp->off)
 		return;
-	fprintf(out, "dhcp-range=%s,%s,%s,%" PRIu32 "\n", text4(first).s,
-		text4(config->end_address).s, text4(config->subnet_mask).s, dhcp->lease_s);
+	fprintf(out, "dhcp-range=%s,%s,%s,%" PRIu32 "\n", network_text(first).s,
+		network_text(config->end_address).s, network_text(config->subnet_mask).s,
+		dhcp->lease_s);
 	fprintf(out,
 		"dhcp-authoritative\nno-ping\ndhcp-lease-max=%" PRIu32
 		"\ndhcp-option=option:mtu,%u\ndhcp-hostsfile=",
@@ -104,7 +87,7 @@ static void print_dhcp(FILE *out, const struct network_config *config, const cha
 	if (dhcp->n_name_servers)
 		fputs("dhcp-option=option:dns-server", out);
 	for (size_t i = 0; i < dhcp->n_name_servers; i++)
-		fprintf(out, ",%s", text4(dhcp->name_servers[i]).s);
+		fprintf(out, ",%s", network_text(dhcp->name_servers[i]).s);
 	if (dhcp->n_name_servers)
 		fputc('\n', out);
 	print_boot(out, config);
@@ -119,7 +102,7 @@ static void print_ra(FILE *out, const struct network_config *config, const char 
 		return;
 	network_config_addresses(config, &addresses);
 	fprintf(out, "enable-ra\ndhcp-range=%s,ra-stateless,64\nra-param=%s,mtu:%u,%d,%d\n",
-		text6(&addresses.prefix6).s, bridge, config->mtu, RA_INTERVAL_S,
+		network_text6(&addresses.prefix6).s, bridge, config->mtu, RA_INTERVAL_S,
 		config->mode == NETWORK_SHARED ? RA_LIFETIME_S : 0);
 }
 
@@ -154,7 +137,7 @@ void dnsmasq_hosts_print(FILE *out, const struct network_reservation *reservatio
 
 		fprintf(out, "%02x:%02x:%02x:%02x:%02x:%02x,%s%s%s\n", each->mac[0], each->mac[1],
 			each->mac[2], each->mac[3], each->mac[4], each->mac[5],
-			text4(each->address).s, each->name[0] ? "," : "", each->name);
+			network_text(each->address).s, each->name[0] ? "," : "", each->name);
 	}
 }
 
@@ -162,7 +145,7 @@ void dnsmasq_names_print(FILE *out, const struct network_reservation *reservatio
 {
 	for (size_t i = 0; i < n; i++)
 		if (reservations[i].name[0])
-			fprintf(out, "%s %s\n", text4(reservations[i].address).s,
+			fprintf(out, "%s %s\n", network_text(reservations[i].address).s,
 				reservations[i].name);
 }
 

@@ -22,30 +22,11 @@
 #include <string.h>
 
 #include "net/metadata.h"
-
-struct text {
-	char s[INET6_ADDRSTRLEN];
-};
-
-static struct text text4(struct in_addr address)
-{
-	struct text text;
-
-	inet_ntop(AF_INET, &address, text.s, sizeof(text.s));
-	return text;
-}
-
-static struct text text6(const struct in6_addr *address)
-{
-	struct text text;
-
-	inet_ntop(AF_INET6, address, text.s, sizeof(text.s));
-	return text;
-}
+#include "net/network_text.h"
 
 static void print_subnet4(FILE *out, const struct network_addresses *addresses)
 {
-	fprintf(out, "%s/%d", text4(addresses->network).s,
+	fprintf(out, "%s/%d", network_text(addresses->network).s,
 		__builtin_popcount(addresses->mask.s_addr));
 }
 
@@ -79,7 +60,8 @@ static void match_daddr(FILE *out, const struct in6_addr *address, unsigned int 
 
 	memcpy(&address4, address->s6_addr + 12, sizeof(address4));
 	fprintf(out, "iifname \"%s\" %s daddr %s/%u", bridge, v4 ? "ip" : "ip6",
-		v4 ? text4(address4).s : text6(address).s, v4 ? prefix_len - 96 : prefix_len);
+		v4 ? network_text(address4).s : network_text6(address).s,
+		v4 ? prefix_len - 96 : prefix_len);
 }
 
 /* One exception from what is closed. */
@@ -130,7 +112,7 @@ static void rules_forward(FILE *out, const struct network_config *config,
 	fprintf(out, "iifname \"%s\" ip saddr != ", bridge);
 	print_subnet4(out, addresses);
 	fprintf(out, " counter drop\niifname \"%s\" ip6 saddr != %s/64 counter drop\n", bridge,
-		text6(&addresses->prefix6).s);
+		network_text6(&addresses->prefix6).s);
 	rules_metadata(out, config, bridge);
 	fputs("jump opened\n}\n", out);
 }
@@ -157,12 +139,12 @@ static void rules_postrouting(FILE *out, const struct network_config *config,
 		bridge, bridge);
 	print_subnet4(out, addresses);
 	fprintf(out, " masquerade\noifname \"%s\" ct status dnat ip6 saddr %s/64 masquerade\n",
-		bridge, text6(&addresses->prefix6).s);
+		bridge, network_text6(&addresses->prefix6).s);
 	if (config->mode == NETWORK_SHARED) {
 		fprintf(out, "oifname != \"%s\" ip saddr ", bridge);
 		print_subnet4(out, addresses);
 		fprintf(out, " masquerade\noifname != \"%s\" ip6 saddr %s/64 masquerade\n", bridge,
-			text6(&addresses->prefix6).s);
+			network_text6(&addresses->prefix6).s);
 	}
 	fputs("}\n", out);
 }
@@ -200,8 +182,8 @@ static void forward4(FILE *out, const char *bridge, const struct network_forward
 
 	snprintf(match, sizeof(match), "%s%s",
 		 any ? "meta nfproto ipv4 fib daddr type local" : "ip daddr ",
-		 any ? "" : text4(host->sin_addr).s);
-	snprintf(to, sizeof(to), "dnat ip to %s:%u", text4(guest->sin_addr).s,
+		 any ? "" : network_text(host->sin_addr).s);
+	snprintf(to, sizeof(to), "dnat ip to %s:%u", network_text(guest->sin_addr).s,
 		 ntohs(guest->sin_port));
 	if (!loopback)
 		fprintf(out, "add rule " NAT_TABLE "%s dstnat %s %s dport %u %s\n", bridge, match,
@@ -220,8 +202,8 @@ static void forward6(FILE *out, const char *bridge, const struct network_forward
 
 	snprintf(match, sizeof(match), "%s%s",
 		 any ? "ip6 daddr != ::1 fib daddr type local" : "ip6 daddr ",
-		 any ? "" : text6(&host->sin6_addr).s);
-	snprintf(to, sizeof(to), "dnat ip6 to [%s]:%u", text6(&guest->sin6_addr).s,
+		 any ? "" : network_text6(&host->sin6_addr).s);
+	snprintf(to, sizeof(to), "dnat ip6 to [%s]:%u", network_text6(&guest->sin6_addr).s,
 		 ntohs(guest->sin6_port));
 	fprintf(out, "add rule " NAT_TABLE "%s dstnat %s %s dport %u %s\n", bridge, match,
 		protocol_name(forward), ntohs(host->sin6_port), to);
