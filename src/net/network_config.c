@@ -78,8 +78,7 @@ int network_config_default(enum network_mode mode, struct network_config *ret)
 
 bool network_config_has_gateway(const struct network_config *config)
 {
-	return config->mode != NETWORK_BRIDGED &&
-	       !(config->uuid_given && config->kind == NETWORK_KERNEL);
+	return config->mode != NETWORK_BRIDGED && (!config->uuid_given || config->addresses_given);
 }
 
 void network_uuid_print(const uint8_t uuid[16], char ret[NETWORK_UUID_TEXT])

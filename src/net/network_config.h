@@ -97,7 +97,7 @@ int network_config_default(enum network_mode mode, struct network_config *ret);
 
 /**
  * network_config_has_gateway() - does the host have an address in it? Then the addresses say which
- * Not in a bridged network, nor in one of the kernel's with a UUID.
+ * Not in a bridged network, nor in one with a UUID unless it was given addresses.
  */
 bool network_config_has_gateway(const struct network_config *config);
 

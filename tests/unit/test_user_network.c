@@ -138,6 +138,20 @@ static int setup_mode(void **state, enum network_mode mode, bool isolated)
 	return setup_access(state, mode, isolated, false);
 }
 
+static int setup_named(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct network_config config;
+
+	assert_non_null(f);
+	assert_int_equal(network_config_default(NETWORK_HOST, &config), 0);
+	config.uuid_given = true;
+	config.dhcp.off = true;
+	start(f, &config);
+	*state = f;
+	return 0;
+}
+
 static int setup_closed(void **state)
 {
 	return setup_access(state, NETWORK_SHARED, false, true);
@@ -561,6 +575,31 @@ static void guests_reach_each_other(void **state)
 	assert_true(wait_for(f, &f->guests[1], WAIT_MS));
 }
 
+static bool only_guests(void *opaque, const struct network_address *address)
+{
+	unsigned int *n = opaque;
+
+	assert_non_null(address->channel);
+	(*n)++;
+	return true;
+}
+
+static void a_network_with_a_uuid_has_guests_and_not_the_host(void **state)
+{
+	struct fixture *f = *state;
+	const struct network_reservation reservation = { .mac = { 2 },
+							 .address = f->addresses.first_lease };
+	unsigned int n = 0;
+	char *error = NULL;
+
+	send_arp(&f->guests[0], f->addresses.gateway);
+	guests_reach_each_other(state);
+	network_each_address(f->network, only_guests, &n);
+	assert_int_equal(n, 1);
+	assert_int_equal(network_reserve(f->network, &reservation, &error), -EOPNOTSUPP);
+	free(error);
+}
+
 static void isolated_guests_reach_the_gateway_and_not_each_other(void **state)
 {
 	struct fixture *f = *state;
@@ -854,6 +893,7 @@ int main(void)
 		RULE(the_gateway_knows_a_reserved_guest_by_name, setup_shared),
 		RULE(the_gateway_answers_arp_and_ping, setup_shared),
 		RULE(guests_reach_each_other, setup_shared),
+		RULE(a_network_with_a_uuid_has_guests_and_not_the_host, setup_named),
 		RULE(isolated_guests_reach_the_gateway_and_not_each_other, setup_isolated),
 		RULE(a_datagram_to_the_gateway_reaches_the_host_and_its_answer_comes_back,
 		     setup_shared),

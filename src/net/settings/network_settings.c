@@ -175,7 +175,7 @@ const struct setting network_settings[] = {
 	  set_source_guard },
 	{ "mtu", SETTING_VALUE, "BYTES", "68 to 65521, default 1500; IPv6 from 1280 on", set_mtu },
 	{ "net-uuid", SETTING_VALUE, "UUID",
-	  "host only: a network of this name, without DHCP, that others may join", set_uuid },
+	  "host only: a network of this name, without DHCP and without the host", set_uuid },
 	{ "ifname", SETTING_VALUE, "IF",
 	  "bridged only: the bridge or interface of the host to plug into", set_ifname },
 	{ "state-dir", SETTING_VALUE, "DIR", "leases live here and survive a restart",

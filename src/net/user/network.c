@@ -23,7 +23,7 @@
 struct user_network {
 	struct network network; /* first: what is given out */
 	struct eth_switch *eth_switch;
-	struct gateway *gateway;
+	struct gateway *gateway; /* NULL, and so is the uplink: the host is not in it */
 	struct uplink *uplink;
 	struct network_config config;
 	uv_loop_t *loop;
@@ -193,19 +193,21 @@ static const struct network_ops user_ops = {
 	.free = user_free,
 };
 
-static int user_fill(struct user_network *user, char **ret_error)
+/* Guests and nothing else: one with a UUID. */
+static const struct network_ops user_alone_ops = {
+	.name = "user",
+	.open = user_open,
+	.config = user_config,
+	.each_address = user_each_address,
+	.free = user_free,
+};
+
+static int user_add_host(struct user_network *user, char **ret_error)
 {
 	struct network_config *config = &user->config;
-	struct switch_config switch_config = { .max_frame = FRAME_OVERHEAD + config->mtu,
-					       .pending = on_pending,
-					       .opaque = user };
-	int r = switch_new(&switch_config, &user->eth_switch);
+	int r = gateway_new(user->loop, config, user->eth_switch, on_lease, user, &user->gateway,
+			    ret_error);
 
-	if (r < 0)
-		return explain(ret_error, r, "no memory for a network");
-	switch_tick(user->eth_switch, uv_now(user->loop));
-	r = gateway_new(user->loop, config, user->eth_switch, on_lease, user, &user->gateway,
-			ret_error);
 	if (r < 0)
 		return r;
 	r = uplink_new(user->loop, config, user->eth_switch, gateway_services(), user->gateway,
@@ -214,6 +216,19 @@ static int user_fill(struct user_network *user, char **ret_error)
 		return explain(ret_error, r, "cannot make the network: %s", strerror(-r));
 	gateway_attach(user->gateway, user->uplink);
 	return 0;
+}
+
+static int user_fill(struct user_network *user, char **ret_error)
+{
+	struct switch_config switch_config = { .max_frame = FRAME_OVERHEAD + user->config.mtu,
+					       .pending = on_pending,
+					       .opaque = user };
+	int r = switch_new(&switch_config, &user->eth_switch);
+
+	if (r < 0)
+		return explain(ret_error, r, "no memory for a network");
+	switch_tick(user->eth_switch, uv_now(user->loop));
+	return user->network.ops == &user_ops ? user_add_host(user, ret_error) : 0;
 }
 
 int user_network_new(uv_loop_t *loop, const struct network_config *config, struct network **ret,
@@ -225,7 +240,8 @@ int user_network_new(uv_loop_t *loop, const struct network_config *config, struc
 	if (!user)
 		return explain(ret_error, -ENOMEM, "no memory for a network");
 	*user = (struct user_network) {
-		.network = { .ops = &user_ops },
+		.network = { .ops = network_config_has_gateway(config) ? &user_ops
+								       : &user_alone_ops },
 		.config = *config,
 		.loop = loop,
 		.open_handles = 2,
