@@ -82,6 +82,14 @@ class User(Rules, NetCase):
 		self.serve(f'tcp:127.0.0.1:8080-{ADDRESS}:{PORT}', mode='host')
 		self.assertEqual(self.seen(net.host, 'tcp', '127.0.0.1', 8080), net.gateway(1))
 
+	def test_a_unix_socket_on_the_host(self):
+		path = os.path.join(self.tmp, 'web')
+		self.serve(f'tcp:[{path}]-{ADDRESS}:{PORT}')
+		with socket.socket(socket.AF_UNIX) as client:
+			client.settimeout(30)
+			client.connect(path)
+			self.assertEqual(client.recv(100).decode(), net.gateway(1))
+
 
 class Kernel(Rules, NetCase):
 	"""kernel"""
