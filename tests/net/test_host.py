@@ -4,6 +4,7 @@ and in networks with a UUID, where the host is only if it was given an address."
 
 import net_fixture as net
 from net_fixture import HOST4, HOST6, METADATA, NEAR4, OUTSIDE, NetCase, questions
+from two_networks import TwoNetworks
 
 setUpModule = net.become_host
 
@@ -11,37 +12,17 @@ UUID = '0c1d2e3f-4a5b-4c6d-8e7f-001122334455'
 OTHER_UUID = '0c1d2e3f-4a5b-4c6d-8e7f-001122334466'
 
 
-class Rules:
-	isolated = False
+class Rules(TwoNetworks):
+	mode = 'host'
 
 	@classmethod
 	def setUpClass(cls):
 		super().setUpClass()
-		options = ['--isolated'] if cls.isolated else []
-		first = cls.start('host', *net.subnet(1), *options, name='first')
-		second = cls.start('host', *net.subnet(2), *options, name='second')
-		cls.a, cls.b, cls.c = cls.guest(first, 'a'), cls.guest(first, 'b'), cls.guest(second, 'c')
-		cls.gateways = [net.gateway(1), cls.a.gateway6]
 		for guest in cls.a, cls.b, cls.c:	# it insists: routes that it was not told of
 			guest.insist(net.gateway(1 if guest is not cls.c else 2), guest.gateway6)
 
 	def test_no_way_out_is_told(self):
 		self.assertEqual(self.a.lease['router'], [])
-
-	def test_guests_of_one_network_reach_each_other(self):
-		both_ways = questions(self.a, self.b.addresses()) + questions(self.b, self.a.addresses())
-		own = questions([self.a, self.b], self.gateways)
-		if self.isolated:
-			self.assert_reach(own, closed=both_ways)
-		else:
-			self.assert_reach(own + both_ways)
-
-	def test_guests_of_different_networks_do_not_reach_each_other(self):
-		self.assert_reach(questions(self.a, self.gateways),
-				  closed=questions(self.a, self.c.addresses()) + questions(self.c, self.a.addresses()))
-
-	def test_the_gateways_addresses_lead_to_what_the_host_offers_everywhere(self):
-		self.assert_reach(questions([self.a, self.b], self.gateways))
 
 	def test_the_outside_is_not_reached(self):
 		self.assert_reach(questions(self.a, self.gateways) + questions(net.host, OUTSIDE + METADATA),
@@ -49,10 +30,6 @@ class Rules:
 
 	def test_the_hosts_other_addresses_are_not_reached(self):
 		self.assert_reach(questions(self.a, self.gateways), closed=questions(self.a, [HOST4, HOST6]))
-
-	def test_the_outside_reaches_no_guest(self):
-		self.assert_reach(questions(net.outside, [HOST4, HOST6]),
-				  closed=questions(net.outside, self.a.addresses()))
 
 
 class UserHost(Rules, NetCase):

@@ -4,36 +4,17 @@ another network, guest and host, guest and outside; plain and isolated."""
 
 import net_fixture as net
 from net_fixture import HOST4, HOST6, LOOPBACK_PORT, METADATA, OUTSIDE, NetCase, questions
+from two_networks import TwoNetworks
 
 setUpModule = net.become_host
 
 
-class Rules:
-	isolated = False
+class Rules(TwoNetworks):
+	mode = 'shared'
 
 	@classmethod
-	def setUpClass(cls):
-		super().setUpClass()
-		options = ['--isolated'] if cls.isolated else []
-		first = cls.start('shared', *net.subnet(1), '--nat66-prefix', 'fd00:77:1::', *options, name='first')
-		second = cls.start('shared', *net.subnet(2), '--nat66-prefix', 'fd00:77:2::', *options, name='second')
-		cls.a, cls.b, cls.c = cls.guest(first, 'a'), cls.guest(first, 'b'), cls.guest(second, 'c')
-		cls.gateways = [net.gateway(1), cls.a.gateway6]
-
-	def test_guests_of_one_network_reach_each_other(self):
-		both_ways = questions(self.a, self.b.addresses()) + questions(self.b, self.a.addresses())
-		own = questions([self.a, self.b], self.gateways)
-		if self.isolated:
-			self.assert_reach(own, closed=both_ways)
-		else:
-			self.assert_reach(own + both_ways)
-
-	def test_guests_of_different_networks_do_not_reach_each_other(self):
-		self.assert_reach(questions(self.a, self.gateways),
-				  closed=questions(self.a, self.c.addresses()) + questions(self.c, self.a.addresses()))
-
-	def test_the_gateways_addresses_lead_to_what_the_host_offers_everywhere(self):
-		self.assert_reach(questions([self.a, self.b], self.gateways))
+	def options(cls, number):
+		return [*super().options(number), '--nat66-prefix', f'fd00:77:{number}::']
 
 	def test_what_the_host_offers_on_its_loopback_only_is_closed(self):
 		self.assert_reach(questions(self.a, self.gateways), closed=questions(
@@ -44,10 +25,6 @@ class Rules:
 			answers = self.assert_reach(questions(self.a, OUTSIDE, [protocol]))
 			self.assertEqual(answers, [HOST4, HOST6, HOST4, HOST6])
 		self.assert_reach(questions(self.a, OUTSIDE[0:3:2], ['icmp']))
-
-	def test_the_outside_reaches_no_guest(self):
-		self.assert_reach(questions(net.outside, [HOST4, HOST6]),
-				  closed=questions(net.outside, self.a.addresses()))
 
 	def test_a_clouds_metadata_are_closed(self):
 		self.assert_reach(questions(net.host, METADATA) + questions(self.a, OUTSIDE, ['tcp', 'udp']),
