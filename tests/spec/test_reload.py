@@ -66,6 +66,14 @@ class Reload(unittest.TestCase):
     def reserved(self):
         return sorted((each["mac"], each["address"]) for each in self.control.call("leases")["leases"] if each["reserved"])
 
+    def guest(self):
+        """One on the stream socket a, once it is a port."""
+        guest = StreamGuest(self.directory.join("a"))
+        self.addCleanup(guest.close)
+        while not self.control.port("a"):
+            pass
+        return guest
+
     def test_differences_are_applied_on_a_signal(self):
         self.start("stream {dir}/a\nforward tcp:127.0.0.1:8081-a:80\nreserve 02:00:00:00:00:0a=192.168.77.10\n")
         self.assertEqual(self.ports(), ["nic0", "a"])
@@ -81,11 +89,10 @@ class Reload(unittest.TestCase):
     def test_same_file_changes_nothing_and_disturbs_no_guest(self):
         more = "stream {dir}/a,rate=8mbit\nforward tcp:127.0.0.1:8081-a:80\nreserve 02:00:00:00:00:0a=192.168.77.10\n"
         self.start(more)
-        guest = StreamGuest(self.directory.join("a"))
-        self.addCleanup(guest.close)
+        self.guest()
         nic = vu.connect_when_free(self.directory.join("nic0"))
         self.addCleanup(nic.close)
-        while not (self.control.port("a") and self.control.port("nic0")["connected"]):
+        while not self.control.port("nic0")["connected"]:
             pass
         before = self.control.call("ports"), self.forwards(), self.reserved()
         for _ in range(3):
@@ -95,10 +102,7 @@ class Reload(unittest.TestCase):
 
     def test_limits_change_without_a_guest_noticing(self):
         self.start("stream {dir}/a,rate=8mbit\n")
-        guest = StreamGuest(self.directory.join("a"))
-        self.addCleanup(guest.close)
-        while not self.control.port("a"):
-            pass
+        self.guest()
         self.assertEqual(self.reload("stream {dir}/a,rate=16mbit\n"), [])
         port = self.control.port("a")
         self.assertEqual((port["connected"], port["limits"]),
@@ -107,10 +111,7 @@ class Reload(unittest.TestCase):
 
     def test_port_that_is_otherwise_made_anew(self):
         self.start("stream {dir}/a\n")
-        guest = StreamGuest(self.directory.join("a"))
-        self.addCleanup(guest.close)
-        while not self.control.port("a"):
-            pass
+        guest = self.guest()
         self.assertEqual(self.reload("stream {dir}/a,isolated=on\n"), [])
         with self.assertRaises(EOFError):
             guest.exactly(1)
