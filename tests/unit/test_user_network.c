@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "net/user/network.h"
+#include "net/user/slirp_poll.h"
 
 #define N_GUESTS     2u
 #define WAIT_MS	     2000u
@@ -882,9 +883,24 @@ static void frames_made_of_noise_do_no_harm(void **state)
 
 #define RULE(f, setup) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* Of a connection for which accept() had no fd left. */
+static void a_socket_that_never_was_is_forgotten(void **state)
+{
+	struct slirp_poll *poll;
+	uv_loop_t loop;
+
+	assert_int_equal(uv_loop_init(&loop), 0);
+	assert_int_equal(slirp_poll_new(&loop, &poll), 0);
+	slirp_poll_forget(poll, -1);
+	slirp_poll_free(poll);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_socket_that_never_was_is_forgotten),
 		RULE(guests_get_the_addresses_after_the_gateway, setup_shared),
 		RULE(shared_announces_the_gateway_as_router_and_name_server, setup_shared),
 		RULE(host_mode_announces_a_name_server_and_no_router, setup_host),

@@ -74,9 +74,10 @@ static int from_uv(int events)
 	       (events & UV_PRIORITIZED ? SLIRP_POLL_PRI : 0);
 }
 
+/* libslirp names -1, too: that of a connection for which accept() had no fd left. */
 static struct watch *watch_find(const struct slirp_poll *poll, int fd)
 {
-	return fd < poll->n_watches ? poll->watches[fd] : NULL;
+	return fd >= 0 && fd < poll->n_watches ? poll->watches[fd] : NULL;
 }
 
 static int table_grow(struct slirp_poll *poll, int fd)
