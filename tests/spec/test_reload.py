@@ -229,6 +229,8 @@ class Reload(unittest.TestCase):
 
     def test_without_a_file_there_is_nothing_to_read_again(self):
         path = self.directory.join("control")
+        # Whoever started the tests may ignore it (nohup), and that is inherited.
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_DFL))
         server = fixture.Server([path], ["net", "host", "--control", path])
         self.addCleanup(server.kill)
         with Control(path) as control:
