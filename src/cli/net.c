@@ -25,6 +25,7 @@
 #include "net/control/control.h"
 #include "net/service.h"
 #include "sys/activation.h"
+#include "sys/fd_limit.h"
 #include "sys/log.h"
 #include "sys/notify.h"
 
@@ -195,6 +196,9 @@ static int serve(struct net_command *command)
 		log_error("cannot wait for signals: %s", strerror(-r));
 		return r;
 	}
+	r = fd_limit_raise();
+	if (r < 0)
+		log_warning("the limit of open files stays as it is: %s", strerror(-r));
 	r = service_start(command);
 	if (r < 0)
 		return r;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "sys/explain.h"
+#include "sys/sock.h"
 
 #define FIRST_FD 3
 #define FDS_MAX	 4096 /* more is a mistake of whoever set the environment */
@@ -134,14 +135,12 @@ static bool is_bound_to(int fd, const char *path)
 
 static bool is_of_type(int fd, int type)
 {
-	int is_type, listens;
+	int is_type;
 	socklen_t len = sizeof(int);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &is_type, &len) < 0 || is_type != type)
 		return false;
-	len = sizeof(int);
-	return type != SOCK_STREAM ||
-	       (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens);
+	return type != SOCK_STREAM || sock_is_listening(fd);
 }
 
 int activation_fd_by_path(const char *path, int type)

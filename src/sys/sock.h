@@ -5,6 +5,7 @@
 #ifndef SYS_SOCK_H
 #define SYS_SOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 #include <sys/un.h>
@@ -44,6 +45,9 @@ int sock_listen(const char *path, const struct sock_access *access, struct sock_
 
 /** sock_bind_dgram() - the same for a UNIX datagram socket */
 int sock_bind_dgram(const char *path, const struct sock_access *access, struct sock_listener *ret);
+
+/** sock_is_listening() - does it take connections? False for any fd that cannot */
+bool sock_is_listening(int fd);
 
 /** sock_listener_close() - close, and remove the file if it is ours. Safe on {-1, NULL} */
 void sock_listener_close(struct sock_listener *listener);

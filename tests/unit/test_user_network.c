@@ -16,15 +16,18 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "net/user/flow_budget.h"
 #include "net/user/network.h"
 #include "net/user/slirp_poll.h"
 
@@ -51,6 +54,7 @@ struct fixture {
 	struct network *network;
 	struct network_addresses addresses;
 	struct guest guests[N_GUESTS];
+	uint16_t source_port; /* of datagrams; 0: 4000 */
 	uv_timer_t deadline;
 	bool timed_out;
 	unsigned int turns;
@@ -636,7 +640,7 @@ static void send_udp(struct fixture *f, struct guest *guest, struct in_addr targ
 	gateway_mac(f, mac);
 	put_ethernet(frame, mac, guest, ETH_P_IP);
 	put_ipv4(frame, sizeof(frame), guest->address, target, IPPROTO_UDP);
-	put16(frame + ETH + 20, 4000);
+	put16(frame + ETH + 20, f->source_port ? f->source_port : 4000);
 	put16(frame + ETH + 22, port);
 	put16(frame + ETH + 24, 12);
 	memcpy(frame + UDP_DATA, "ping", 4);
@@ -692,6 +696,61 @@ static void the_hosts_loopback_is_closed_unless_opened(void **state)
 	send_echo(f, guest, f->addresses.gateway);
 	assert_true(wait_for(f, guest, WAIT_MS));
 	assert_false(answer_ping(fd));
+	close(fd);
+}
+
+static unsigned int open_fds(void)
+{
+	unsigned int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static struct rlimit usual_fds;
+
+static int setup_few_fds(void **state)
+{
+	struct rlimit few;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual_fds), 0);
+	few = usual_fds;
+	few.rlim_cur = 128;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	return setup_shared(state);
+}
+
+static int teardown_few_fds(void **state)
+{
+	setrlimit(RLIMIT_NOFILE, &usual_fds);
+	return teardown(state);
+}
+
+static void a_guest_with_flows_without_end_leaves_descriptors_to_others(void **state)
+{
+	struct fixture *f = *state;
+	struct guest *greedy = &f->guests[0], *other = &f->guests[1];
+	unsigned int before;
+	char got[8];
+	uint16_t port;
+	int fd = udp_server(&port);
+
+	assert_true(get_lease(f, greedy) && get_lease(f, other));
+	before = open_fds();
+	for (unsigned int i = 0; i < 500; i++) {
+		f->source_port = (uint16_t)(4000 + i);
+		send_udp(f, greedy, f->addresses.gateway, port);
+		uv_run(&f->loop, UV_RUN_NOWAIT);
+	}
+	while (recv(fd, got, sizeof(got), MSG_DONTWAIT) > 0)
+		;
+	assert_in_range(open_fds() - before, 1, 128 / FLOW_BUDGET_SHARES);
+	want(other, is_udp_pong);
+	send_udp(f, other, f->addresses.gateway, port);
+	wait_for(f, NULL, 20);
+	assert_true(answer_ping(fd));
+	assert_true(wait_for(f, other, WAIT_MS));
 	close(fd);
 }
 
@@ -914,6 +973,9 @@ int main(void)
 		RULE(a_datagram_to_the_gateway_reaches_the_host_and_its_answer_comes_back,
 		     setup_shared),
 		RULE(the_hosts_loopback_is_closed_unless_opened, setup_closed),
+		cmocka_unit_test_setup_teardown(
+			a_guest_with_flows_without_end_leaves_descriptors_to_others, setup_few_fds,
+			teardown_few_fds),
 		RULE(an_answer_after_a_long_pause_still_comes_back, setup_shared),
 		RULE(host_mode_reaches_no_other_address_of_the_host, setup_host),
 		RULE(a_router_solicitation_gets_the_prefix, setup_shared),

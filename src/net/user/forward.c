@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #include "sys/explain.h"
+#include "sys/sock.h"
 
 #define BACKLOG		 128
 #define UNPRIVILEGED_MIN 1024u /* Linux's default */
@@ -154,20 +155,12 @@ static bool has_name(int fd, const struct sockaddr_storage *wanted)
 	return IN6_ARE_ADDR_EQUAL(&a6->sin6_addr, &b6->sin6_addr);
 }
 
-static bool is_listening(int fd)
-{
-	int listening = 0;
-	socklen_t len = sizeof(listening);
-
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening;
-}
-
 /* Return: the fd, which is how slirp_poll names it, too. */
 static int look_at(int fd, int events, void *opaque)
 {
 	struct search *search = opaque;
 
-	if (search->found < 0 && is_listening(fd) && has_name(fd, search->name))
+	if (search->found < 0 && sock_is_listening(fd) && has_name(fd, search->name))
 		search->found = fd;
 	return fd;
 }

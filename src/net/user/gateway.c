@@ -59,14 +59,19 @@ static int64_t now_s(void)
 	return now.tv_sec;
 }
 
+/* The file of leases may name any time. Looked at again after this. */
+#define WAIT_MAX_S 86400u
+
 static void on_expiry(uv_timer_t *timer);
 
 /* Once per deadline, not per lease: nothing is due before. */
 static void arm(struct gateway *gateway)
 {
 	int64_t deadline = leases_deadline(gateway->leases), now = now_s();
-	uint64_t wait_s = deadline > now ? (uint64_t)(deadline - now) : 0;
+	uint64_t wait_s = deadline > now ? (uint64_t)deadline - (uint64_t)now : 0;
 
+	if (wait_s > WAIT_MAX_S)
+		wait_s = WAIT_MAX_S;
 	if (deadline == INT64_MAX)
 		uv_timer_stop(&gateway->expiry);
 	else

@@ -25,6 +25,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "sys/sock.h"
+
 /* What slirp_pollfds_fill() answers when it wants to be called for nothing in particular. */
 #define SLIRP_NO_TIMEOUT_MS 1000u
 
@@ -56,6 +58,7 @@ struct slirp_poll {
 	int n_watches;		/* size of the table */
 	bool changed;
 	bool happened;
+	bool held; /* listening sockets are left alone */
 	uint64_t deadline_ms;
 	uint64_t polled_ms;
 };
@@ -180,7 +183,7 @@ static int add_poll(int fd, int events, void *opaque)
 	if (!watch)
 		watch = watch_new(poll, fd);
 	if (watch)
-		watch->wanted = events;
+		watch->wanted = poll->held && sock_is_listening(fd) ? 0 : events;
 	return fd;
 }
 
@@ -259,6 +262,12 @@ static void on_timer(uv_timer_t *timer)
 void slirp_poll_changed(struct slirp_poll *poll)
 {
 	poll->changed = true;
+}
+
+void slirp_poll_hold(struct slirp_poll *poll, bool held)
+{
+	poll->changed |= held != poll->held;
+	poll->held = held;
 }
 
 /* A turn in which nothing happened to any fd (select_error): the clock and what is due by it. */

@@ -6,6 +6,7 @@
 #define NET_USER_SLIRP_POLL_H
 
 #include <libslirp.h>
+#include <stdbool.h>
 #include <uv.h>
 
 struct slirp_poll;
@@ -18,6 +19,9 @@ void slirp_poll_start(struct slirp_poll *poll, Slirp *slirp);
 
 /** slirp_poll_changed() - libslirp was called or asks for it: it may want other events now */
 void slirp_poll_changed(struct slirp_poll *poll);
+
+/** slirp_poll_hold() - while held, no connection from outside is accepted: it waits in its backlog */
+void slirp_poll_hold(struct slirp_poll *poll, bool held);
 
 /**
  * slirp_poll_refresh() - before a packet goes in after a pause: libslirp's idea of the time is

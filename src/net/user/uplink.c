@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "net/user/dns_rewrite.h"
+#include "net/user/flow_budget.h"
 #include "net/user/forward.h"
 #include "net/user/host_address.h"
 #include "net/user/host_nat.h"
@@ -50,6 +51,8 @@ struct uplink {
 	const struct uplink_services *services;
 	void *opaque; /* for services */
 	struct slirp_poll *poll;
+	struct eth_switch *eth_switch;
+	struct flow_budget *budget;
 	struct channel *channel;
 	uv_loop_t *loop;
 	struct network_addresses addresses;
@@ -61,6 +64,7 @@ struct uplink {
 	bool flush_due; /* an answer came that packets may wait for */
 	unsigned int
 		n_neighbours; /* frames since the last flush that libslirp may have learned from */
+	struct log_limit too_many_flows;
 	struct log_limit guest_errors;
 };
 
@@ -113,6 +117,8 @@ void uplink_each_counter(const struct uplink *uplink,
 			 void (*each)(void *opaque, const char *name, uint64_t value), void *opaque)
 {
 	host_nat_each_counter(uplink->host_nat, each, opaque);
+	each(opaque, "flows", flow_budget_used(uplink->budget));
+	each(opaque, "flows_refused_total", flow_budget_refused(uplink->budget));
 }
 
 /* From the guests */
@@ -169,6 +175,18 @@ static bool passes(struct uplink *uplink, const uint8_t **frame, size_t len)
 	       host_nat_from_guest(uplink->host_nat, uv_now(uplink->loop), frame, len);
 }
 
+static bool may_open(struct uplink *uplink, const uint8_t *frame, size_t len)
+{
+	uint64_t guest = switch_port_of(uplink->eth_switch, frame + FRAME_MAC);
+
+	if (flow_budget_ask(uplink->budget, guest, frame, len))
+		return true;
+	log_limited(&uplink->too_many_flows, LOG_LEVEL_WARNING,
+		    "a guest has too many connections and flows open; it gets no more until some "
+		    "end, or with a higher limit of open files (RLIMIT_NOFILE)");
+	return false;
+}
+
 static void take(struct uplink *uplink, const struct frame *frame)
 {
 	const struct frame_header *header = &frame->header;
@@ -186,7 +204,10 @@ static void take(struct uplink *uplink, const struct frame *frame)
 	verdict = ask_services(uplink, &bytes, &len);
 	if (verdict == UPLINK_TAKEN || (verdict == UPLINK_PASS && !passes(uplink, &bytes, len)))
 		return;
+	if (!may_open(uplink, bytes, len))
+		return;
 	slirp_input(uplink->slirp, bytes, (int)len);
+	flow_budget_answered(uplink->budget);
 	note_neighbour(uplink, bytes, len);
 }
 
@@ -256,7 +277,11 @@ static void guest_error(const char *message, void *opaque)
 
 static void register_poll_fd(int fd, void *opaque)
 {
+	struct uplink *uplink = opaque;
+
 	/* The next fill will name it. */
+	flow_budget_opened(uplink->budget, fd);
+	slirp_poll_hold(uplink->poll, flow_budget_is_full(uplink->budget));
 }
 
 static void unregister_poll_fd(int fd, void *opaque)
@@ -264,6 +289,8 @@ static void unregister_poll_fd(int fd, void *opaque)
 	struct uplink *uplink = opaque;
 
 	slirp_poll_forget(uplink->poll, fd);
+	flow_budget_closed(uplink->budget, fd);
+	slirp_poll_hold(uplink->poll, flow_budget_is_full(uplink->budget));
 }
 
 static void notify(void *opaque)
@@ -354,10 +381,14 @@ int uplink_new(uv_loop_t *loop, const struct network_config *config, struct eth_
 		return -ENOMEM;
 	uplink->loop = loop;
 	uplink->services = services;
+	uplink->eth_switch = eth_switch;
 	uplink->opaque = opaque;
 	network_config_addresses(config, &uplink->addresses);
 	uplink_filter_init(&uplink->filter, config);
 	r = host_nat_make(uplink, config);
+	if (r < 0)
+		goto fail;
+	r = flow_budget_new(&uplink->budget);
 	if (r < 0)
 		goto fail;
 	r = slirp_poll_new(loop, &uplink->poll);
@@ -387,5 +418,6 @@ void uplink_free(struct uplink *uplink)
 	slirp_poll_free(uplink->poll);
 	channel_close(uplink->channel);
 	host_nat_free(uplink->host_nat);
+	flow_budget_free(uplink->budget);
 	free(uplink);
 }
