@@ -13,23 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "vfio_user/wire.h"
-
-/* wire.h's wire_region_io has no end of its own, so it cannot stand inside another struct. */
-struct read_request {
-	struct wire_header header;
-	uint64_t offset;
-	uint32_t region;
-	uint32_t count;
-} WIRE_PACKED;
-
-struct read_reply {
-	struct read_request echoed;
-	uint32_t data;
-} WIRE_PACKED;
-
-static_assert(sizeof(struct read_request) == 32, "a request");
-static_assert(sizeof(struct read_reply) == 36, "a reply");
+#include "read_messages.h"
 
 #define ECHO_POLLS_US 200
 

@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "vfio_user/wire.h"
+#include "read_messages.h"
 
 #define CONFIG_REGION	7		     /* VFIO's index of PCI config space */
 #define VENDOR_DEVICE	UINT32_C(0x10411af4) /* a modern virtio-net card */
@@ -39,22 +39,6 @@
 #define IN_FLIGHT	16
 #define WARM_UP		200 /* rounds of each, not counted */
 #define BLOCK_TIMEOUT_S 60  /* a block takes milliseconds on an idle machine */
-
-/* wire.h's wire_region_io has no end of its own, so it cannot stand inside another struct. */
-struct read_request {
-	struct wire_header header;
-	uint64_t offset;
-	uint32_t region;
-	uint32_t count;
-} WIRE_PACKED;
-
-struct read_reply {
-	struct read_request echoed;
-	uint32_t data;
-} WIRE_PACKED;
-
-static_assert(sizeof(struct read_request) == 32, "the echo's request");
-static_assert(sizeof(struct read_reply) == 36, "the echo's reply");
 
 static void make_request(struct read_request *r, uint16_t id)
 {

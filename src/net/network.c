@@ -99,6 +99,34 @@ void network_each_address(const struct network *network,
 		network->ops->each_address(network, each, opaque);
 }
 
+static bool count_lease(void *opaque, const struct network_lease *lease)
+{
+	++*(uint64_t *)opaque;
+	return true;
+}
+
+static bool count_address(void *opaque, const struct network_address *address)
+{
+	++*(uint64_t *)opaque;
+	return true;
+}
+
+uint64_t network_n_leases(const struct network *network)
+{
+	uint64_t n = 0;
+
+	network_each_lease(network, count_lease, &n);
+	return n;
+}
+
+uint64_t network_n_addresses(const struct network *network)
+{
+	uint64_t n = 0;
+
+	network_each_address(network, count_address, &n);
+	return n;
+}
+
 void network_each_counter(const struct network *network,
 			  void (*each)(void *opaque, const char *name, uint64_t value),
 			  void *opaque)

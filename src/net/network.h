@@ -144,6 +144,9 @@ void network_each_lease(const struct network *network,
 void network_each_address(const struct network *network,
 			  bool (*each)(void *opaque, const struct network_address *address),
 			  void *opaque);
+/* How many of them each of the above tells. */
+uint64_t network_n_leases(const struct network *network);
+uint64_t network_n_addresses(const struct network *network);
 void network_each_counter(const struct network *network,
 			  void (*each)(void *opaque, const char *name, uint64_t value),
 			  void *opaque);

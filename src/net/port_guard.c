@@ -64,8 +64,7 @@ int port_guards_new(struct port_table *table)
 		reserve_libslirp(table->guards);
 	if (network_mac(table->network, mac) == 0)
 		(void)source_guard_reserve_mac(table->guards, mac, FRAME_MAC);
-	if (config && config->mode != NETWORK_BRIDGED &&
-	    (config->addresses_given || !config->uuid_given))
+	if (config && network_config_has_gateway(config))
 		reserve_addresses(table->guards, config);
 	port_table_leases_changed(table);
 	return 0;

@@ -48,11 +48,9 @@ static int teardown(void **state)
 static bool ask(struct flow_budget *budget, uint64_t owner, uint8_t protocol, uint8_t tcp_flags)
 {
 	uint8_t frame[60] = { [12] = 8, [14] = 0x45, [17] = 46, [22] = 64, [23] = protocol };
-	bool may;
 
 	frame[14 + 20 + 13] = tcp_flags;
-	may = flow_budget_ask(budget, owner, frame, sizeof(frame));
-	return may;
+	return flow_budget_ask(budget, owner, frame, sizeof(frame));
 }
 
 /* As libslirp does: the socket is made while it looks at the frame. Return: was it let? */

@@ -28,18 +28,6 @@ static void put_addresses(struct json_object *o, const struct network_config *co
 		json_put_address6(o, "nat66_prefix", &config->nat66_prefix);
 }
 
-static bool count_lease(void *opaque, const struct network_lease *lease)
-{
-	++*(uint64_t *)opaque;
-	return true;
-}
-
-static bool count_address(void *opaque, const struct network_address *address)
-{
-	++*(uint64_t *)opaque;
-	return true;
-}
-
 static void count_forward(void *opaque, const struct forward_config *config,
 			  const struct sockaddr_storage *target)
 {
@@ -61,20 +49,18 @@ static void put_pool(void *opaque, const char *name, uint64_t value)
 static void put_counts(struct json_object *o, struct net_service *service)
 {
 	struct network *network = net_service_network(service);
-	uint64_t ports = 0, up = 0, leases = 0, addresses = 0, forwards = 0;
+	uint64_t ports = 0, up = 0, forwards = 0;
 
 	for (struct port *port = port_first(net_service_ports(service)); port;
 	     port = port_next(port)) {
 		ports++;
 		up += port_is_up(port);
 	}
-	network_each_lease(network, count_lease, &leases);
-	network_each_address(network, count_address, &addresses);
 	forwards_each(net_service_forwards(service), count_forward, &forwards);
 	json_put_number(o, "ports", ports);
 	json_put_number(o, "ports_up", up);
-	json_put_number(o, "leases", leases);
-	json_put_number(o, "addresses", addresses);
+	json_put_number(o, "leases", network_n_leases(network));
+	json_put_number(o, "addresses", network_n_addresses(network));
 	json_put_number(o, "forwards", forwards);
 	network_each_counter(network, put_pool, o);
 }

@@ -92,18 +92,6 @@ static void add_counter(void *opaque, const char *name, uint64_t value)
 	metrics_text_add(of->text, whole, NULL, labels, value);
 }
 
-static bool count_lease(void *opaque, const struct network_lease *lease)
-{
-	++*(uint64_t *)opaque;
-	return true;
-}
-
-static bool count_address(void *opaque, const struct network_address *address)
-{
-	++*(uint64_t *)opaque;
-	return true;
-}
-
 struct forward_counts {
 	uint64_t active, waiting;
 };
@@ -135,14 +123,12 @@ static void add_network(struct metrics_text *text, struct net_service *service)
 {
 	struct network *network = net_service_network(service);
 	struct counters_of of = { .text = text };
-	uint64_t leases = 0, addresses = 0;
 
-	network_each_lease(network, count_lease, &leases);
-	network_each_address(network, count_address, &addresses);
 	metrics_text_add(text, "outrigger_leases", "Guests that have an address, or one reserved.",
-			 NULL, leases);
+			 NULL, network_n_leases(network));
 	metrics_text_add(text, "outrigger_addresses",
-			 "MAC addresses that are known to be behind some port.", NULL, addresses);
+			 "MAC addresses that are known to be behind some port.", NULL,
+			 network_n_addresses(network));
 	add_forwards(text, net_service_forwards(service));
 	network_each_counter(network, add_counter, &of);
 }

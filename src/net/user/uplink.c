@@ -2,8 +2,8 @@
 /*
  * uplink.c - the way out of a user network: libslirp on a port of the switch
  *
- *   switch --- ready, peek ---> services ---> uplink_filter ---> host_nat ---> slirp_input()
- *   switch <-- channel_send --- services <---------------------- host_nat <--- send_packet callback
+ *   switch --- peek ---> services --> uplink_filter --> host_nat --> flow_budget --> slirp_input()
+ *   switch <--- send --- services <-------------------- host_nat <---- send_packet callback
  *
  * libslirp turns guests' packets into sockets of this process: NAT without privileges. It also is
  * the DNS forwarder and the IPv6 router. Who has which address: struct network_addresses. For
