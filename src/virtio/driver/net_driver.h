@@ -6,8 +6,9 @@
  * and buffers in memory of the program's own that the device maps. libvmnet plugs interfaces into
  * networks by it, the benches measure a network's NIC path with it.
  *
- * Threads: one at a time receives (peek, consume, arm), one at a time sends (send, flush); these two
- * may be different threads and share no lock. new and free: nobody else is inside.
+ * Threads: one at a time receives (peek, consume, arm), one at a time sends (send, flush, wait_room),
+ * one at a time handles events; these may be different threads and share no lock. new and free:
+ * nobody else is inside.
  *
  * The device is not trusted: whatever it writes into the rings is checked before use; one that
  * breaks the rules is dead to us (-EPROTO from then on).
@@ -26,13 +27,12 @@ struct net_driver;
 
 /**
  * struct net_driver_config - zero for every default
- * @queue_size: entries of each ring, a power of 2 up to what the device has; 0: 256
- * @features:   VIRTIO_NET_F_* besides the ones that the driver itself needs, taken if offered
- * @max_frame:  bytes of the longest frame; 0: the device's MTU and an Ethernet header with a tag
+ * @queue_size: entries of each ring, a power of 2; what the device has, if that is less; 0: 256
+ * @max_frame:  bytes of the longest frame, up to FRAME_MAX; 0: the device's MTU and an Ethernet
+ *              header with a tag
  */
 struct net_driver_config {
 	uint16_t queue_size;
-	uint64_t features;
 	size_t max_frame;
 };
 
@@ -50,7 +50,9 @@ struct net_driver_info {
  * @fd: a connected vfio-user socket; the driver's, also on failure
  * @deadline: for all of it
  * @ret_error: a sentence; the caller frees; may be NULL
- * Return: 0, -ENODEV not a modern virtio-net device, or what rig_client_new() and calls return
+ * Blocks. The device's offloads are not asked for: frames go both ways complete, headers are zero.
+ * Return: 0, -ENODEV not a modern virtio-net device, -EINVAL queue_size or max_frame, -EPROTO what
+ * the device says contradicts itself, or what rig_client_new() and calls return
  */
 RIG_MUST_CHECK int net_driver_new(int fd, const struct net_driver_config *config, rig_time deadline,
 				  struct net_driver **ret, char **ret_error);
@@ -66,7 +68,10 @@ void net_driver_info(const struct net_driver *driver, struct net_driver_info *re
  */
 int net_driver_error(const struct net_driver *driver);
 
-/** net_driver_link() - is the cable plugged in at the device's end? Any thread */
+/**
+ * net_driver_link() - is the cable plugged in at the device's end? As of the last event that was
+ * handled. Any thread
+ */
 bool net_driver_link(const struct net_driver *driver);
 
 /**
@@ -83,21 +88,32 @@ void net_driver_consume(struct net_driver *driver, size_t n);
 size_t net_driver_waiting(const struct net_driver *driver);
 
 /**
- * net_driver_arm() - ask for an interrupt when a frame comes
- * Return: true: armed, net_driver_event_fd() becomes readable; false: frames wait already
+ * net_driver_arm() - ask for one event when a frame comes
+ * Return: true: armed; false: frames wait already, or there is an error: look again
  */
 bool net_driver_arm(struct net_driver *driver);
 
 /**
- * net_driver_event_fd() - an eventfd: frames may have come, the link may have changed, or the
- * device is gone. Non-blocking; whoever waits on it reads it, then peeks
+ * net_driver_event_fd() - to be polled for POLLIN, not read: an armed frame may have come, the link
+ * may have changed, or the device is gone. The driver's
  */
 int net_driver_event_fd(const struct net_driver *driver);
 
 /**
+ * net_driver_handle_event() - after net_driver_event_fd() was readable: makes it unreadable until
+ * the next event
+ *
+ * Then look at net_driver_error(), net_driver_link() and what waits, in any order. After a change of
+ * the configuration this asks the device about it and waits for the answer; otherwise it never
+ * waits. With an error there are no further events, and the fd may stay readable.
+ */
+void net_driver_handle_event(struct net_driver *driver);
+
+/**
  * net_driver_send() - copy frames into transmit buffers
- * Return: how many, fewer than n: the ring is full; or -EMSGSIZE the first is longer than
- * max_frame, -EINVAL the first is a runt, or net_driver_error()
+ * Headers are not looked at. Return: how many, fewer than n: the ring is full, or the next one cannot
+ * be sent; -EMSGSIZE the first is longer than max_frame, -EINVAL the first is a runt, or
+ * net_driver_error()
  */
 ssize_t net_driver_send(struct net_driver *driver, const struct frame *frames, size_t n);
 
