@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * net.c - `outrigger net`: serve one network and its NICs until a signal
+ * net.c - `outrigger net`: serve one network and its NICs until a signal, or until nobody is there
  *
  * Everything lives on one libuv loop: network, NICs, signals. The end is in order, whatever began
  * it: NICs (guests are disconnected, sockets removed), network, signals; then the loop runs until
@@ -23,6 +23,7 @@
 #include "cli/net_reload.h"
 #include "config.h"
 #include "net/control/control.h"
+#include "net/idle.h"
 #include "net/service.h"
 #include "sys/activation.h"
 #include "sys/fd_limit.h"
@@ -41,6 +42,7 @@ struct net_command {
 	struct net_service *service;
 	struct control_host host;
 	struct control *control;
+	struct idle *idle; /* NULL: it does not end by itself */
 };
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -132,6 +134,9 @@ static int service_start(struct net_command *command)
 	command->reload.service = command->service;
 	if (r >= 0)
 		r = control_start(command, &error);
+	if (r >= 0 && command->settings->end_when_idle)
+		r = idle_new(&command->loop, command->service, command->control,
+			     command->settings->idle_s, &command->idle);
 	if (r < 0)
 		log_error("%s", error ? error : strerror(-r));
 	free(error);
@@ -222,6 +227,7 @@ static int run(int argc, char **argv, const struct net_options *options)
 		return EXIT_FAILURE;
 	}
 	r = serve(&command);
+	idle_free(command.idle);
 	control_free(command.control);
 	net_service_free(command.service);
 	signals_end(&command);

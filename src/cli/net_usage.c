@@ -31,7 +31,7 @@ static const char after[] =
 	"  --check                read and check everything, say so and end; nothing is made\n"
 	"  --help                 this text\n"
 	"\n"
-	"Exit status: 0 ended by a signal, 1 something failed, 2 the command line or FILE is wrong.\n";
+	"Exit status: 0 ended by a signal or idle, 1 something failed, 2 the command line or FILE is wrong.\n";
 
 static void usage_setting(const struct setting *setting, FILE *to)
 {

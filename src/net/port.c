@@ -160,6 +160,8 @@ static void port_set_link(struct channel *channel, bool up)
 {
 	struct port *port = port_of(channel);
 
+	if (port->socket_up != up)
+		port->table->n_up += up ? 1 : -1u;
 	port->socket_up = up;
 	if (!up)
 		source_guard_forget(&port->guard); /* somebody else may come */
@@ -175,6 +177,7 @@ static void port_close(struct channel *channel)
 {
 	struct port *port = port_of(channel);
 
+	port->table->n_up -= port->socket_up;
 	channel_close(port->network);
 	port_taps_port_closed(port);
 	port_limits_close(port);

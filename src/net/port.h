@@ -69,6 +69,7 @@ struct port *port_of_channel(struct channel *channel); /* one that port_open() g
 struct port *port_find(struct port_table *table, const char *name);
 struct port *port_first(struct port_table *table); /* in the order in which they were opened */
 struct port *port_next(struct port *port);
+unsigned int port_table_n_up(const struct port_table *table); /* how many port_is_up() */
 struct network *port_table_network(struct port_table *table);
 const struct channel *port_network_channel(const struct port *port); /* as in network_address */
 

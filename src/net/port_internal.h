@@ -18,6 +18,7 @@ struct port_table {
 	uv_loop_t *loop;
 	struct network *network;
 	struct port *first, **end;
+	unsigned int n_up;
 	struct source_guard_table *guards;
 
 	struct port_tap *taps;

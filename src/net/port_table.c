@@ -72,6 +72,11 @@ struct port *port_next(struct port *port)
 	return port->next;
 }
 
+unsigned int port_table_n_up(const struct port_table *table)
+{
+	return table->n_up;
+}
+
 struct network *port_table_network(struct port_table *table)
 {
 	return table->network;

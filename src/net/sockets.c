@@ -10,6 +10,7 @@
 
 #include "net/settings/port_spec.h"
 #include "sys/explain.h"
+#include "sys/log.h"
 
 struct sockets {
 	uv_loop_t *loop;
@@ -129,6 +130,20 @@ static int settle_mac(const struct sockets *sockets, struct port_socket_config *
 	return 0;
 }
 
+/* Its one peer has left. */
+static void on_over(void *opaque, struct port_socket *socket)
+{
+	struct sockets *sockets = opaque;
+
+	for (struct socket_entry *entry = sockets->first; entry; entry = entry->next) {
+		if (entry->socket != socket)
+			continue;
+		log_debug("port %s goes with its peer", entry->config.name);
+		sockets_remove(sockets, entry->config.name);
+		return;
+	}
+}
+
 static int entry_fill(struct socket_entry *entry, struct sockets *sockets,
 		      const struct port_socket_config *config, char **ret_error)
 {
@@ -143,7 +158,12 @@ static int entry_fill(struct socket_entry *entry, struct sockets *sockets,
 	entry->config.path = config->path ? strdup(config->path) : NULL;
 	if (!entry->config.name || (config->path && !entry->config.path))
 		return -ENOMEM;
-	return port_socket_new(sockets->loop, &complete, sockets->ports, &entry->socket, ret_error);
+	r = port_socket_new(sockets->loop, &complete, sockets->ports, &entry->socket, ret_error);
+	if (r >= 0 && config->ends_with_peer) {
+		entry->socket->over = on_over;
+		entry->socket->opaque = sockets;
+	}
+	return r;
 }
 
 int sockets_add(struct sockets *sockets, const struct port_socket_config *config,

@@ -196,8 +196,8 @@ class Framing(ControlTestCase):
             answers += "result" in answer
         self.assertEqual(answers, whole)
 
-    def test_17th_client_is_told_and_refused(self):
-        clients = [self.control() for _ in range(16)]
+    def test_65th_client_is_told_and_refused(self):
+        clients = [self.control() for _ in range(64)]
         for client in clients:    # accepted, not only waiting
             client.call("leases")
         refused = self.control()
@@ -346,6 +346,37 @@ class Methods(ControlTestCase):
             control.call("remove-port", port="passed")
             ours.settimeout(vu.DEADLINE)
             self.assertEqual(ours.recv(1), b"")
+
+    def test_port_whose_socket_came_connected_goes_with_its_peer(self):
+        control = self.control()
+        before = len(self.server.fds())
+        for kind in ("nic", "stream"):
+            for how in ("hang up", "rubbish"):
+                ours, theirs = socket.socketpair()
+                with ours, theirs:
+                    control.call("add-port", [theirs.fileno()], kind=kind, name="passed", mac="02:00:00:00:00:77")
+                    theirs.close()
+                    self.assertIsNotNone(control.port("passed"), kind)
+                    if how == "rubbish":
+                        ours.sendall(b"\xff" * 32)
+                        ours.settimeout(vu.DEADLINE)
+                        while ours.recv(4096):
+                            pass
+                self.until(lambda: control.port("passed") is None)
+        self.assertEqual(len(self.server.fds()), before)
+
+    def test_port_whose_socket_listens_outlives_its_peers(self):
+        control = self.control()
+        path = self.directory.join("listening")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+            control.call("add-port", [listener.fileno()], kind="nic", name="listening")
+        for _ in range(2):
+            with vu.connect_when_free(path) as client:
+                client.round_trip()
+        self.until(lambda: not control.port("listening")["connected"])
+        control.call("remove-port", port="listening")
 
     def test_fd_that_is_no_socket_is_refused(self):
         control = self.control()

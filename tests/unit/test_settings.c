@@ -160,6 +160,7 @@ static const struct {
 	{ "control", "/tmp/c,mac=02:00:00:00:00:01",
 	  "the control socket has path, mode and group" },
 	{ "control", "/tmp/c,mode=9", "mode=9: no mode of a file" },
+	{ "exit-when-idle", "86401", "seconds: " },
 	{ "log-level", "loud", "give error, warning, info or debug" },
 };
 

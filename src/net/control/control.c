@@ -23,6 +23,7 @@ struct control {
 	struct control_host host;
 	struct acceptor *acceptor;
 	struct control_client *clients[CONTROL_CLIENTS_MAX]; /* NULL: free */
+	unsigned int n_clients;
 	struct log_limit refused;
 };
 
@@ -31,8 +32,10 @@ static void on_gone(void *opaque, struct control_client *client)
 	struct control *control = opaque;
 
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
-		if (control->clients[i] == client)
+		if (control->clients[i] == client) {
 			control->clients[i] = NULL;
+			control->n_clients--;
+		}
 	}
 	captures_forget(control->host.captures, client);
 	control_client_free(client);
@@ -49,7 +52,7 @@ static void turn_away(struct control *control, int fd)
 		&control->refused, LOG_LEVEL_WARNING,
 		"control: a client is refused: %u are connected, which is the most there may be",
 		CONTROL_CLIENTS_MAX);
-	if (control_refusal(-EBUSY, "16 clients are connected; disconnect one", &text) >= 0) {
+	if (control_refusal(-EBUSY, "64 clients are connected; disconnect one", &text) >= 0) {
 		struct iovec whole = { .iov_base = text, .iov_len = strlen(text) };
 
 		(void)sock_msg_send(fd, &whole, 1, NULL, 0);
@@ -63,9 +66,14 @@ static int on_accepted(void *opaque, int fd)
 	struct control *control = opaque;
 
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
-		if (!control->clients[i])
-			return control_client_new(control->loop, fd, &control->host, &client_events,
-						  control, &control->clients[i]);
+		int r;
+
+		if (control->clients[i])
+			continue;
+		r = control_client_new(control->loop, fd, &control->host, &client_events, control,
+				       &control->clients[i]);
+		control->n_clients += r >= 0;
+		return r;
 	}
 	turn_away(control, fd);
 	return 0;
@@ -121,6 +129,11 @@ int control_new(uv_loop_t *loop, const struct net_settings *settings,
 	}
 	*ret = control;
 	return 0;
+}
+
+unsigned int control_n_clients(const struct control *control)
+{
+	return control ? control->n_clients : 0;
 }
 
 void control_free(struct control *control)

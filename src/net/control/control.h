@@ -10,7 +10,7 @@
 #include "net/service.h"
 
 #define CONTROL_PROTOCOL    1
-#define CONTROL_CLIENTS_MAX 16u
+#define CONTROL_CLIENTS_MAX 64u
 
 struct control;
 struct control_client;
@@ -40,6 +40,9 @@ struct control_host {
  */
 int control_new(uv_loop_t *loop, const struct net_settings *settings,
 		const struct control_host *host, struct control **ret, char **ret_error);
+
+/** control_n_clients() - how many are connected; NULL: there is no control socket, and nobody is */
+unsigned int control_n_clients(const struct control *control);
 
 /** control_free() - disconnects all. The loop must run once more before it is closed. NULL is fine */
 void control_free(struct control *control);

@@ -143,6 +143,7 @@ static int parse_port(const struct control_call *call, struct port_socket_config
 		return r;
 	port_config_init(ret, kind);
 	ret->fd = call->fd;
+	ret->ends_with_peer = true;
 	for (size_t i = 1; control_params_add_port[i].name && r >= 0; i++) {
 		const char *key = control_params_add_port[i].name;
 		const char *value = control_value(call, key, numbers[i]);

@@ -270,6 +270,15 @@ static void conn_arm(struct nic_conn *c)
 		uv_poll_stop(&c->poll);
 }
 
+/* Each event ends with this, and must not touch the NIC after it. */
+static void go_on(struct nic *nic)
+{
+	if (!nic->conns && !acceptor_is_open(nic->acceptor))
+		port_socket_tell_over(&nic->socket);
+	else
+		nic_wake(nic);
+}
+
 static void conn_wants_changed(void *opaque)
 {
 	conn_arm(opaque);
@@ -296,7 +305,7 @@ static void on_conn_event(uv_poll_t *poll, int status, int events)
 		revents = POLLERR;
 	}
 	conn_dispatch(c, revents);
-	nic_wake(nic);
+	go_on(nic);
 }
 
 static void on_due(uv_timer_t *timer)
@@ -310,7 +319,7 @@ static void on_due(uv_timer_t *timer)
 			conn_dispatch(c, 0);
 	}
 	due_arm(nic);
-	nic_wake(nic);
+	go_on(nic);
 }
 
 /* Return: 0, -errno: this one is lost, the fd closed */

@@ -53,6 +53,12 @@ void port_socket_each_counter(const struct port_socket *socket,
 		socket->ops->each_counter(socket, each, opaque);
 }
 
+void port_socket_tell_over(struct port_socket *socket)
+{
+	if (socket->over)
+		socket->over(socket->opaque, socket);
+}
+
 void port_socket_free(struct port_socket *socket)
 {
 	if (socket)

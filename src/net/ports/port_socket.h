@@ -42,7 +42,8 @@ struct port_socket_config {
 	bool isolated, isolated_given;
 	struct port_limits limits;
 	mode_t mode;
-	gid_t group; /* (gid_t)-1: the process's */
+	gid_t group;	     /* (gid_t)-1: the process's */
+	bool ends_with_peer; /* @fd is connected: when that is over, so is the socket */
 };
 
 struct port_socket;
@@ -62,7 +63,14 @@ struct port_socket_ops {
 /* What every kind starts with. */
 struct port_socket {
 	const struct port_socket_ops *ops;
+
+	/* Of one with ends_with_peer: the callee frees it, at once or later. NULL: nobody asks */
+	void (*over)(void *opaque, struct port_socket *socket);
+	void *opaque; /* for over */
 };
+
+/** port_socket_tell_over() - for kinds: nobody can come any more. It may be freed inside */
+void port_socket_tell_over(struct port_socket *socket);
 
 /**
  * port_socket_kind_of_fd() - what an inherited UNIX socket can be: a datagram socket is one, a

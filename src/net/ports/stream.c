@@ -61,6 +61,8 @@ static void on_gone(void *opaque, struct stream_guest *guest, enum stream_end ho
 		    stream_guest_port_name(guest), why);
 	free(entry_remove(stream, guest));
 	stream_guest_free(guest);
+	if (!acceptor_is_open(stream->acceptor))
+		port_socket_tell_over(&stream->socket);
 }
 
 static const struct stream_guest_events guest_events = { .gone = on_gone };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * service_settings.c - options: control socket and log
+ * service_settings.c - options: control socket, log, the end
  */
 #include <errno.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "sys/explain.h"
 
 #define CONTROL_MODE 0600u
+#define IDLE_S_MAX   86400u
 
 static int set_control_part(void *opaque, const char *key, const char *value, char **ret_error)
 {
@@ -43,6 +44,20 @@ static int set_control(struct net_settings *settings, char *value, char **ret_er
 	return r < 0 ? r : settings_call(settings, settings->control_path);
 }
 
+static int set_idle(struct net_settings *settings, char *value, char **ret_error)
+{
+	uint64_t seconds;
+	int r = spec_number(value, 0, IDLE_S_MAX, &seconds, ret_error);
+
+	if (r < 0) {
+		explain_about(ret_error, "seconds: ");
+		return r;
+	}
+	settings->end_when_idle = true;
+	settings->idle_s = (uint32_t)seconds;
+	return 0;
+}
+
 static int set_log_level(struct net_settings *settings, char *value, char **ret_error)
 {
 	if (log_level_parse(value, &settings->log_level) < 0)
@@ -53,6 +68,10 @@ static int set_log_level(struct net_settings *settings, char *value, char **ret_
 const struct setting service_settings[] = {
 	{ "control", SETTING_VALUE, "SPEC",
 	  "PATH[,mode=0600][,group=NAME]: a socket for `outrigger ctl`", set_control },
+	{ "exit-when-idle", SETTING_VALUE, "SECONDS",
+	  "end when for so long (0 to 86400) nobody has been plugged in nor\n"
+	  "connected to the control socket",
+	  set_idle },
 	{ "log-level", SETTING_VALUE, "LEVEL", "error, warning, info (default) or debug, to stderr",
 	  set_log_level },
 	{ 0 },

@@ -27,6 +27,8 @@ struct net_settings {
 	mode_t control_mode;
 	gid_t control_group; /* (gid_t)-1: the process's */
 	enum log_level log_level;
+	bool end_when_idle;
+	uint32_t idle_s; /* for how long nobody was there */
 
 	/* For reading. */
 	const struct net_settings *running; /* what they are to replace; NULL: nothing runs yet */
