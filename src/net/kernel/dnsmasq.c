@@ -28,6 +28,7 @@
 #define CONFIG_FILE	 "dnsmasq.conf"
 #define STATE_LEASES	 "kernel-leases"
 #define STARTED		 "started, version"
+#define NOT_STARTED	 "FAILED to start up"
 #define START_MS	 5000u
 #define PAUSE_FIRST_MS	 200u
 #define DEATHS_MAX	 6u	/* in a row: after 200, 400, ... 6400 ms */
@@ -57,7 +58,8 @@ static void on_line(void *opaque, const char *line)
 	struct dnsmasq *dnsmasq = opaque;
 
 	log_debug("%s: %s", dnsmasq->bridge, line);
-	snprintf(dnsmasq->last_line, sizeof(dnsmasq->last_line), "%s", line);
+	if (!strstr(line, NOT_STARTED)) /* why is in the line before */
+		snprintf(dnsmasq->last_line, sizeof(dnsmasq->last_line), "%s", line);
 	if (!strstr(line, "no address available"))
 		return;
 	dnsmasq->counters.exhausted++;

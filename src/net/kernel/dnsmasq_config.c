@@ -111,7 +111,7 @@ void dnsmasq_config_print(FILE *out, const struct network_config *config, const 
 {
 	fprintf(out,
 		"keep-in-foreground\nlog-facility=-\npid-file=\n"
-		"user=root\n" /* stay who you are: see child.c */
+		"user=root\ngroup=\n" /* stay who you are: see child.c */
 		"interface=%s\nexcept-interface=lo\nbind-dynamic\ndhcp-leasefile=",
 		bridge);
 	print_path(out, dir, DNSMASQ_LEASES);
