@@ -18,6 +18,7 @@
 #include <arpa/inet.h>
 #include <uv.h>
 
+#include "cli/background.h"
 #include "cli/cli.h"
 #include "cli/net_options.h"
 #include "cli/net_reload.h"
@@ -43,6 +44,7 @@ struct net_command {
 	struct control_host host;
 	struct control *control;
 	struct idle *idle; /* NULL: it does not end by itself */
+	int background;	   /* for background_ready(); -1: it is not in the background */
 };
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -191,6 +193,8 @@ static void say_ready(const struct net_command *command)
 	r = notify_service_manager("READY=1");
 	if (r < 0)
 		log_warning("NOTIFY_SOCKET: the service manager was not told: %s", strerror(-r));
+	if (command->background >= 0)
+		background_ready(command->background);
 }
 
 static int serve(struct net_command *command)
@@ -214,10 +218,11 @@ static int serve(struct net_command *command)
 }
 
 /* Return: exit status */
-static int run(int argc, char **argv, const struct net_options *options)
+static int run(int argc, char **argv, const struct net_options *options, int background)
 {
 	struct net_command command = {
 		.settings = &options->settings,
+		.background = background,
 		.reload = { .argc = argc, .argv = argv, .made_of = options },
 	};
 	int r = uv_loop_init(&command.loop);
@@ -235,6 +240,17 @@ static int run(int argc, char **argv, const struct net_options *options)
 	uv_loop_close(&command.loop);
 	net_reload_clear(&command.reload);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Return: exit status, in both processes */
+static int run_in_background(int argc, char **argv, const struct net_options *options)
+{
+	int ready = -1, status = EXIT_FAILURE;
+	int r = background_start(&ready, &status);
+
+	if (r < 0)
+		log_error("--background: cannot start a process: %s", strerror(-r));
+	return r == 0 ? run(argc, argv, options, ready) : status;
 }
 
 /* Not by log_error(): it cuts long lines, and what is wrong stands behind a value of any length. */
@@ -262,7 +278,8 @@ int cmd_net(int argc, char **argv)
 		status = EXIT_SUCCESS;
 	} else {
 		log_set_level(options.settings.log_level);
-		status = run(argc, argv, &options);
+		status = options.background ? run_in_background(argc, argv, &options)
+					    : run(argc, argv, &options, -1);
 	}
 	net_options_free(&options);
 	return status;

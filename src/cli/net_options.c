@@ -27,7 +27,7 @@ struct argument {
 static bool is_ours(const char *name)
 {
 	return strcmp(name, "help") == 0 || strcmp(name, "check") == 0 ||
-	       strcmp(name, "config") == 0;
+	       strcmp(name, "background") == 0 || strcmp(name, "config") == 0;
 }
 
 static int cut(const char *argument, const char *next, struct argument *ret, char **ret_error)
@@ -79,6 +79,8 @@ static int set_ours(struct net_options *options, const struct argument *argument
 			       argument->name, argument->value);
 	if (strcmp(argument->name, "help") == 0)
 		options->help = true;
+	else if (strcmp(argument->name, "background") == 0)
+		options->background = true;
 	else
 		options->check = true;
 	return 0;

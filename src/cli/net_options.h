@@ -14,6 +14,7 @@
 struct net_options {
 	bool help;	    /* then nothing else counts */
 	bool check;	    /* nothing is to be made */
+	bool background;    /* serve in a child, end when that is ready */
 	const char *config; /* argv's; NULL: none */
 	struct net_settings settings;
 };

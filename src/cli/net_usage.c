@@ -28,6 +28,7 @@ static const char before[] =
 static const char after[] =
 	"  --config FILE          read options from it first, one \"name value\" a line without the hyphens;\n"
 	"                         those on the command line replace them, or add to them\n"
+	"  --background           end with status 0 when guests may come, and serve on in the background\n"
 	"  --check                read and check everything, say so and end; nothing is made\n"
 	"  --help                 this text\n"
 	"\n"

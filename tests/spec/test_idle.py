@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """--exit-when-idle: a network that ends when nobody needs it any more."""
+import os
 import select
 import socket
 import unittest
@@ -83,6 +84,22 @@ class Idle(unittest.TestCase):
         with Control(self.control_path):
             self.assertEqual(select.select([server.process.stdout], [], [], 2.5)[0], [], "it has not ended")
         self.assert_ends(server)
+
+    def test_in_the_background_it_is_ready_when_the_command_ends(self):
+        process = fixture.Process(["net", "host", "--control", self.control_path, "--exit-when-idle", "0", "--background"])
+        self.addCleanup(process.kill)
+        self.assertEqual(process.wait(), 0, process)
+        with Control(self.control_path) as control:
+            control.call("status")
+            self.assertIn("outrigger: ready: ", process.read_line())
+            self.assertEqual(process.read_line(), "", "nobody writes there any more")
+        vu.wait_until(lambda: not os.path.lexists(self.control_path), "it has ended")
+
+    def test_in_the_background_it_fails_as_without(self):
+        process = fixture.Process(["net", "host", "--control", "/nowhere/control", "--background"])
+        self.addCleanup(process.kill)
+        self.assertEqual(process.wait(), 1)
+        self.assertIn("its directory does not exist", process.stderr())
 
     def test_without_the_option_it_stays(self):
         server = fixture.Server([self.control_path], ["net", "host", "--control", self.control_path])

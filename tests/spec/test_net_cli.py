@@ -93,7 +93,7 @@ class NetCli(unittest.TestCase):
             conf = page.read()
         for option in re.findall(r"^  --([a-z0-9-]+)", self.run_to_end("--help").stdout, re.M):
             self.assertIn(f"Fl -{option}", manual)
-            if option not in ("config", "check", "help"):
+            if option not in ("config", "check", "background", "help"):
                 self.assertRegex(conf, rf"(?m)\bCm {option}\b")
 
     def test_a_wrong_command_line_ends_with_2_and_says_what_would_be_right(self):
