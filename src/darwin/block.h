@@ -29,4 +29,10 @@ static inline void (*block_function(const void *block))(void)
 	return ((const struct block_head *)block)->invoke;
 }
 
+/** block_call() - of one without arguments. */
+static inline void block_call(const void *block)
+{
+	((void (*)(const void *))block_function(block))(block);
+}
+
 #endif

@@ -2,8 +2,7 @@
 /*
  * object.h - what everything begins with that a program can retain and release
  *
- * xpc_release(), dispatch_release() and CFRelease() get any such object and find here how to free it;
- * so libvmnet's network objects begin with one, too. Not installed: for the libraries of this tree.
+ * xpc_release() and dispatch_release() get any such object and find here how to free it.
  *
  * Any thread: the count is atomic, and who lets go of the last reference sees all that others did
  * with the object before they let go of theirs.
@@ -14,8 +13,6 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include <dispatch/base.h>
-
 struct darwin_object;
 
 /**
@@ -23,7 +20,6 @@ struct darwin_object;
  * @free: the last reference is gone; on the thread that let go of it
  */
 struct darwin_class {
-	const char *name;
 	void (*free)(struct darwin_object *object);
 };
 
@@ -40,15 +36,14 @@ static inline void darwin_object_init(struct darwin_object *object, const struct
 }
 
 /** darwin_object_get(), darwin_object_put() - one reference more, one less; NULL is ignored. */
-DISPATCH_API void darwin_object_get(struct darwin_object *object);
-DISPATCH_API void darwin_object_put(struct darwin_object *object);
+void darwin_object_get(struct darwin_object *object);
+void darwin_object_put(struct darwin_object *object);
 
 /** darwin_alloc() - @size bytes, all 0. Ends the program with a sentence if there are none: for calls
  * that have no way to report it. The caller frees. */
-DISPATCH_API void *darwin_alloc(size_t size) __attribute__((malloc, returns_nonnull));
+void *darwin_alloc(size_t size) __attribute__((malloc, returns_nonnull));
 
-/** darwin_die() - end the program with what it did wrong, or lacked. */
-DISPATCH_API void darwin_die(const char *fmt, ...)
-	__attribute__((noreturn, cold, format(printf, 1, 2)));
+/** darwin_die() - end the program with a sentence on what it did wrong, or lacked: abort(). */
+void darwin_die(const char *fmt, ...) __attribute__((noreturn, cold, format(printf, 1, 2)));
 
 #endif
