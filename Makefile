@@ -80,7 +80,7 @@ test: deps $(if $(filter vm,$(SUITES)),vm)
 	scripts/test-summary $(BUILD) && $$shown
 
 bench: vm
-	@scripts/install-deps iperf3
+	@scripts/install-deps iperf3 passt
 	@$(MAKE) --no-print-directory RELEASE=true measure
 
 measure: build
