@@ -16,7 +16,7 @@
 #	SUITES="unit spec"	only these tests (unit, fuzz, spec, net, vm)
 #	BUILD=folder		instead of one per combination of the above
 #
-# QEMU and the guest of the tests are in build/vm, whatever the build folder is.
+# QEMU, the guest and Open vSwitch of the tests are in build/vm, whatever the build folder is.
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -41,7 +41,7 @@ BUILD ?= build$(variant:%=/%)
 # Programs under ThreadSanitizer need a layout of memory that not every kernel gives.
 run := $(if $(findstring thread,$(SANITIZE)),setarch -R)
 
-.PHONY: all build demo test bench measure install install-built clean distclean deps vm
+.PHONY: all build demo test bench measure install install-built clean distclean deps vm ovs
 
 all: build
 
@@ -67,11 +67,14 @@ vm: deps
 	@scripts/get-guest
 	@echo "guests run with $$(scripts/pick-accel)"
 
+ovs: deps
+	@scripts/get-ovs
+
 demo: vm
 	@$(MAKE) --no-print-directory build
 	@OUTRIGGER=$(abspath $(BUILD))/src/cli/outrigger scripts/demo
 
-test: deps $(if $(filter vm,$(SUITES)),vm)
+test: deps $(if $(filter vm,$(SUITES)),vm) $(if $(filter spec,$(SUITES)),ovs)
 	@$(MAKE) --no-print-directory build
 	@rm -f $(BUILD)/meson-logs/testlog.*
 	@$(run) meson test -C $(BUILD) --no-rebuild --timeout-multiplier 2 --print-errorlogs $(SUITES:%=--suite %) || true

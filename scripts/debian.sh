@@ -2,7 +2,7 @@
 #
 # debian.sh - Debian packages unpacked into a folder, without privileges
 #
-# Sourced by get-qemu, get-guest and .ci/run. The packages come from the mirror
+# Sourced by get-qemu, get-guest, get-ovs and .ci/run. The packages come from the mirror
 # that this system's own apt is configured for, with its proxy settings, and are
 # checked against Debian's keys; apt keeps its state below $vm/apt and believes
 # that nothing is installed, so that it finds every dependency.

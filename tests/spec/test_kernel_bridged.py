@@ -16,6 +16,8 @@ import vfio_user_client as vu
 
 MACS = [f"02:88:00:00:00:0{i}" for i in range(4)]
 PORT = 7000
+VM = os.environ.get("OUTRIGGER_VM", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "vm"))
+UNPACKED = os.path.join(os.path.realpath(VM), "ovs")  # by scripts/get-ovs, where Open vSwitch is not installed
 
 
 def setUpModule():
@@ -172,16 +174,21 @@ class Interface(BridgedTestCase):
 class OpenVSwitch(BridgedTestCase):
     def setUp(self):
         super().setUp()
+        schema = "/usr/share/openvswitch/vswitch.ovsschema"
+        if os.path.exists(f"{UNPACKED}/tools") and not os.path.exists(schema):
+            path, schema = os.environ["PATH"], f"{UNPACKED}/vswitch.ovsschema"
+            os.environ["PATH"] = f"{UNPACKED}/tools:{path}"
+            self.addCleanup(os.environ.__setitem__, "PATH", path)
         for tool in ("ovs-vsctl", "ovsdb-tool", "ovsdb-server", "ovs-vswitchd"):
             if not shutil.which(tool):
-                self.skipTest(f"needs {tool}")
+                self.skipTest(f"needs {tool}: run scripts/get-ovs")
         run = self.directory.join("ovs")
         os.mkdir(run)
         for variable in ("OVS_RUNDIR", "OVS_DBDIR", "OVS_LOGDIR"):
             os.environ[variable] = run
             self.addCleanup(os.environ.pop, variable)
         database = f"{run}/conf.db"
-        ns.run("ovsdb-tool", "create", database, "/usr/share/openvswitch/vswitch.ovsschema")
+        ns.run("ovsdb-tool", "create", database, schema)
         self.daemon("ovsdb-server", database, f"--remote=punix:{run}/db.sock")
         vu.wait_until(lambda: os.path.exists(f"{run}/db.sock"), "Open vSwitch's database")
         ns.run("ovs-vsctl", "--no-wait", "init")
