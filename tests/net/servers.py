@@ -12,6 +12,7 @@ import threading
 
 PORT = 7000		# of what is offered at every address of a namespace
 LOOPBACK_PORT = 7001	# of what is offered at its loopback addresses only
+ECHO_PORT = 7002	# where datagrams come back as they are, for who asks for echo()
 
 
 def plain(address):
@@ -53,6 +54,10 @@ class Servers(threading.Thread):
 						   ('127.0.0.1', LOOPBACK_PORT), ('::1', LOOPBACK_PORT))
 			for sock in self.open(namespace, address, port)]
 
+	def echo(self, namespace, address, port=ECHO_PORT):
+		"""Send datagrams of any size back."""
+		return self.open(namespace, address, port, ['echo'])
+
 	def close(self, sockets):
 		with self._lock:
 			for sock in sockets:
@@ -74,6 +79,8 @@ class Servers(threading.Thread):
 			with connection:
 				namespace.seen.append((protocol, plain(peer[0])))
 				connection.sendall(plain(peer[0]).encode())
+		elif protocol == 'echo':
+			sock.sendto(*sock.recvfrom(65536))
 		else:
 			_, peer = sock.recvfrom(2048)
 			namespace.seen.append((protocol, plain(peer[0])))

@@ -136,8 +136,7 @@ static void write_state(void *opaque, FILE *to)
 
 static bool for_our_station(const uint8_t *mac)
 {
-	return mac[0] & 1 || (mac[0] == PACKET_SLIRP_MAC0 &&
-			      (mac[1] == PACKET_SLIRP_MAC1 || mac[1] == PACKET_SLIRP_MAC16));
+	return mac[0] & 1 || packet_is_for_uplink(mac);
 }
 
 static void serve_dhcp(struct gateway *gateway, const struct udp_frame *datagram)

@@ -39,6 +39,13 @@ struct packet_transport {
  */
 bool packet_find_transport(const uint8_t *frame, size_t len, struct packet_transport *ret);
 
+/* Sent to one of libslirp's stations? @mac: a frame's destination. */
+static inline bool packet_is_for_uplink(const uint8_t *mac)
+{
+	return mac[0] == PACKET_SLIRP_MAC0 &&
+	       (mac[1] == PACKET_SLIRP_MAC1 || mac[1] == PACKET_SLIRP_MAC16);
+}
+
 static inline unsigned int packet_get16(const uint8_t *at)
 {
 	return (unsigned int)at[0] << 8 | at[1];

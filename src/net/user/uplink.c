@@ -2,13 +2,18 @@
 /*
  * uplink.c - the way out of a user network: libslirp on a port of the switch
  *
- *   switch --- peek ---> services --> uplink_filter --> host_nat --> flow_budget --> slirp_input()
- *   switch <--- send --- services <-------------------- host_nat <---- send_packet callback
+ *   switch -- peek --> fragments --> services --> uplink_filter --> host_nat --> flow_budget -.
+ *                                                                              slirp_input() <'
+ *   switch <-- send -- packet_split <-- services <-- host_nat <------------------ send_packet
  *
  * libslirp turns guests' packets into sockets of this process: NAT without privileges. It also is
  * the DNS forwarder and the IPv6 router. Who has which address: struct network_addresses. For
  * libslirp the gateway's address is the host's loopback; host_nat makes another address of the host of
  * it. (Its disable_host_loopback stays off: answers to forwards' clients on loopback go there.)
+ *
+ * What is between fragments and packet_split are whole packets, up to 64 KiB: libslirp is told that its
+ * link carries those, and TCP the network's MTU (if_mru) all the same. So it takes IPv6 packets that
+ * were reassembled, and makes no fragments, in which host_nat and services would see no ports.
  *
  * Memory: libslirp uses GLib, which ends the process when malloc() fails. Nothing to be done about
  * here.
@@ -26,19 +31,18 @@
 #include "net/user/dns_rewrite.h"
 #include "net/user/flow_budget.h"
 #include "net/user/forward.h"
+#include "net/user/fragments.h"
 #include "net/user/host_address.h"
 #include "net/user/host_nat.h"
 #include "net/user/packet.h"
+#include "net/user/packet_split.h"
 #include "net/user/slirp_poll.h"
 #include "net/user/unix_forward.h"
 #include "net/user/uplink_filter.h"
 #include "net/user/uplink_timer.h"
 #include "sys/log.h"
 
-/*
- * IPv6 needs links that carry this much (RFC 8200, section 5). libslirp builds router advertisements
- * in buffers sized by the MTU, and without a check: never let it do so below.
- */
+/* IPv6 needs links that carry this much (RFC 8200, section 5). */
 #define IPV6_MTU_MIN	   1280u
 
 #define FRAMES_AT_ONCE	   32u
@@ -58,6 +62,10 @@ struct uplink {
 	struct network_addresses addresses;
 	struct uplink_filter filter;
 	struct host_nat *host_nat;
+	struct fragments *fragments;
+	uint32_t next_id;   /* of packets that are split */
+	uint64_t n_split;   /* packets */
+	uint64_t n_unsplit; /* dropped: too long, and not to be split */
 	struct unix_forwards *unix_forwards;
 	struct uplink_timer *timer; /* of router advertisements; NULL: no IPv6 */
 	bool link_up;
@@ -70,12 +78,33 @@ struct uplink {
 
 /* Towards the guests */
 
-void uplink_send(struct uplink *uplink, const uint8_t *frame, size_t len)
+static void send_part(void *opaque, const struct packet_part *part)
 {
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)frame, .iov_len = len };
+	struct uplink *uplink = opaque;
+	struct iovec iov[2] = {
+		{ .iov_base = (void *)(uintptr_t)part->head, .iov_len = part->head_len },
+		{ .iov_base = (void *)(uintptr_t)part->payload, .iov_len = part->len },
+	};
+	unsigned int first = part->head_len == 0;
+	struct frame frame = { .iov = iov + first,
+			       .n_iov = 2 - first,
+			       .len = part->head_len + part->len };
 
 	/* The switch takes everything: what has no room is lost there. */
-	channel_send(uplink->channel, &(struct frame) { .iov = &iov, .n_iov = 1, .len = len }, 1);
+	channel_send(uplink->channel, &frame, 1);
+}
+
+void uplink_send(struct uplink *uplink, const uint8_t *frame, size_t len)
+{
+	size_t mtu = uplink->filter.config->mtu;
+	bool fits = len <= FRAME_ETH_HEADER + mtu;
+
+	if (!packet_split(frame, len, mtu, uplink->next_id, send_part, uplink)) {
+		uplink->n_unsplit++;
+	} else if (!fits) {
+		uplink->next_id++;
+		uplink->n_split++;
+	}
 }
 
 static ssize_t send_packet(const void *packet, size_t packet_len, void *opaque)
@@ -116,7 +145,17 @@ void uplink_forward_remove(struct uplink *uplink, const struct network_forward *
 void uplink_each_counter(const struct uplink *uplink,
 			 void (*each)(void *opaque, const char *name, uint64_t value), void *opaque)
 {
+	const struct fragments_counters *fragments = fragments_counters(uplink->fragments);
+
 	host_nat_each_counter(uplink->host_nat, each, opaque);
+	each(opaque, "fragments_received_total", fragments->received);
+	each(opaque, "fragments_invalid_total", fragments->invalid);
+	each(opaque, "packets_incomplete", fragments->waiting);
+	each(opaque, "packets_reassembled_total", fragments->reassembled);
+	each(opaque, "packets_overlapping_total", fragments->overlapping);
+	each(opaque, "packets_incomplete_lost_total", fragments->lost);
+	each(opaque, "packets_split_total", uplink->n_split);
+	each(opaque, "packets_too_long_total", uplink->n_unsplit);
 	each(opaque, "flows", flow_budget_used(uplink->budget));
 	each(opaque, "flows_refused_total", flow_budget_refused(uplink->budget));
 }
@@ -187,6 +226,19 @@ static bool may_open(struct uplink *uplink, const uint8_t *frame, size_t len)
 	return false;
 }
 
+/* Return: false: nothing to go on with, it waits for the rest of its packet or is dropped. */
+static bool is_whole(struct uplink *uplink, const uint8_t **frame, size_t *len)
+{
+	uint64_t guest;
+
+	if (!fragment_is(*frame, *len))
+		return true;
+	if (!packet_is_for_uplink(*frame))
+		return false;
+	guest = switch_port_of(uplink->eth_switch, *frame + FRAME_MAC);
+	return fragments_take(uplink->fragments, uv_now(uplink->loop), guest, frame, len);
+}
+
 static void take(struct uplink *uplink, const struct frame *frame)
 {
 	const struct frame_header *header = &frame->header;
@@ -201,6 +253,8 @@ static void take(struct uplink *uplink, const struct frame *frame)
 	if (frame->n_iov != 1 || header->flags || header->gso_type)
 		return;
 	bytes = frame->iov->iov_base;
+	if (!is_whole(uplink, &bytes, &len))
+		return;
 	verdict = ask_services(uplink, &bytes, &len);
 	if (verdict == UPLINK_TAKEN || (verdict == UPLINK_PASS && !passes(uplink, &bytes, len)))
 		return;
@@ -343,7 +397,7 @@ static SlirpConfig slirp_config(const struct network_config *config,
 		.vprefix_len = 64,
 		.vhost6 = addresses->gateway6,
 		.vnameserver6 = dns_rewrite_server6(addresses),
-		.if_mtu = config->mtu,
+		.if_mtu = FRAME_MTU_MAX, /* packet_split knows the network's */
 		.if_mru = config->mtu,
 		.disable_dns = config->mode == NETWORK_HOST,
 	};
@@ -388,6 +442,9 @@ int uplink_new(uv_loop_t *loop, const struct network_config *config, struct eth_
 	r = host_nat_make(uplink, config);
 	if (r < 0)
 		goto fail;
+	r = fragments_new(&uplink->fragments);
+	if (r < 0)
+		goto fail;
 	r = flow_budget_new(&uplink->budget);
 	if (r < 0)
 		goto fail;
@@ -418,6 +475,7 @@ void uplink_free(struct uplink *uplink)
 	slirp_poll_free(uplink->poll);
 	channel_close(uplink->channel);
 	host_nat_free(uplink->host_nat);
+	fragments_free(uplink->fragments);
 	flow_budget_free(uplink->budget);
 	free(uplink);
 }

@@ -18,8 +18,8 @@
  * And IPv4 fragments do not pass, in any mode: libslirp 4.7.0 as Debian 12 compiles it (ip_reass()
  * breaks C's aliasing rules) copies the first fragment of any datagram over its own list pointers,
  * so one packet would give a guest a write to an address of its choice in this process; and no
- * version bounds how many half datagrams it keeps. Guests' TCP does not fragment; a UDP datagram
- * larger than the MTU does not get out.
+ * version bounds how many half datagrams it keeps. What comes in fragments is put together before
+ * (fragments.h).
  *
  * Host mode closes the way to the outside as well: what is left is ARP, neighbour discovery, the
  * gateway's own addresses, which lead to the host (host_nat.h), and what --allow names. libslirp's
@@ -58,9 +58,7 @@ void uplink_filter_init(struct uplink_filter *filter, const struct network_confi
 /* libslirp's own: 52:55 and an IPv4 address, 52:56 and the end of an IPv6 address. */
 static bool ethernet_passes(const uint8_t *destination)
 {
-	if (destination[0] & 1)
-		return true;
-	return destination[0] == 0x52 && (destination[1] == 0x55 || destination[1] == 0x56);
+	return destination[0] & 1 || packet_is_for_uplink(destination);
 }
 
 static bool same(struct in_addr a, struct in_addr b)
