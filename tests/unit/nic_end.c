@@ -14,6 +14,7 @@
 
 #include "fds.h"
 #include "virtio/iov.h"
+#include "virtio/pci.h"
 
 static size_t transmit(void *opaque, const struct frame *frames, size_t n)
 {
@@ -91,7 +92,9 @@ static void *serve(void *opaque)
 	bool link = true;
 
 	while (!end->stop) {
-		struct pollfd p[2] = { { .fd = end->control, .events = POLLIN } };
+		struct pollfd p[] = { { .fd = end->control, .events = POLLIN },
+				      { .fd = -1 },
+				      { .fd = end->kick, .events = POLLIN } };
 
 		while (vnet_run(end->vnet))
 			;
@@ -99,7 +102,8 @@ static void *serve(void *opaque)
 			continue;
 		p[1].fd = end->conn ? rig_conn_fd(end->conn) : -1;
 		p[1].events = end->conn ? rig_conn_events(end->conn) : 0;
-		poll(p, 2, -1);
+		poll(p, 3, -1);
+		eventfd_take(end->kick);
 		obey(end, &link);
 		if (end->conn && p[1].revents && rig_conn_dispatch(end->conn, p[1].revents) < 0)
 			hang_up(end);
@@ -107,7 +111,8 @@ static void *serve(void *opaque)
 	return NULL;
 }
 
-int nic_end_start(struct nic_end *end, const struct vnet_config *config)
+int nic_end_start(struct nic_end *end, const struct vnet_config *config,
+		  void (*spoil)(struct nic_end *end))
 {
 	int pair[2];
 
@@ -115,11 +120,30 @@ int nic_end_start(struct nic_end *end, const struct vnet_config *config)
 	end->echoes = calloc(NIC_END_HELD, sizeof(*end->echoes));
 	assert_non_null(end->echoes);
 	assert_int_equal(vnet_new(config, &backend_ops, end, &end->vnet), 0);
+	end->control = test_eventfd();
+	end->kick = test_eventfd();
+	if (spoil)
+		spoil(end);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	assert_int_equal(rig_server_connect(vnet_server(end->vnet), pair[1], &end->conn), 0);
-	end->control = test_eventfd();
 	assert_int_equal(pthread_create(&end->thread, NULL, serve, end), 0);
+	end->running = true;
 	return pair[0];
+}
+
+void nic_end_offer_io_fd(struct nic_end *end)
+{
+	const struct rig_io_fd_desc desc = {
+		.offset = VPCI_NOTIFY + VPCI_PAGE,
+		.size = 2,
+		.fd = end->kick,
+		.type = RIG_IO_FD_IOEVENTFD,
+		.flags = RIG_IO_FD_FLAG_DATAMATCH,
+		.datamatch = 1,
+		.shadow_fd = -1,
+	};
+
+	assert_int_equal(rig_server_add_io_fd(vnet_server(end->vnet), VPCI_BAR, &desc), 0);
 }
 
 void nic_end_tell(struct nic_end *end)
@@ -129,14 +153,23 @@ void nic_end_tell(struct nic_end *end)
 	assert_int_equal(write(end->control, &one, sizeof(one)), sizeof(one));
 }
 
-void nic_end_stop(struct nic_end *end)
+void nic_end_pause(struct nic_end *end)
 {
+	if (!end->running)
+		return;
+	end->running = false;
 	end->stop = true;
 	nic_end_tell(end);
 	pthread_join(end->thread, NULL);
+}
+
+void nic_end_stop(struct nic_end *end)
+{
+	nic_end_pause(end);
 	if (end->conn)
 		hang_up(end);
 	vnet_free(end->vnet);
 	close(end->control);
+	close(end->kick);
 	free(end->echoes);
 }

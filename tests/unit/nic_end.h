@@ -22,7 +22,9 @@ struct nic_end {
 	struct vnet *vnet;
 	struct rig_conn *conn; /* the thread's; NULL: over */
 	pthread_t thread;
+	bool running;
 	int control; /* eventfd: look at what is asked for */
+	int kick;    /* eventfd: of an ioeventfd for the transmit queue; nobody need have it */
 	_Atomic(bool) stop, hang_up, hold;
 	_Atomic(bool) link;
 	_Atomic(unsigned int) frames_sent; /* by the driver */
@@ -35,13 +37,23 @@ struct nic_end {
 	size_t first, n;
 };
 
-/** nic_end_start() - Return: the driver's end of the connection */
-int nic_end_start(struct nic_end *end, const struct vnet_config *config);
+/**
+ * nic_end_start() - Return: the driver's end of the connection
+ * @spoil: make it another device than ours, before anybody is connected; may be NULL
+ */
+int nic_end_start(struct nic_end *end, const struct vnet_config *config,
+		  void (*spoil)(struct nic_end *end));
+
+/** nic_end_offer_io_fd() - the transmit queue can be kicked by an eventfd: for @spoil */
+void nic_end_offer_io_fd(struct nic_end *end);
 
 /** nic_end_tell() - hold, link or hang_up was changed */
 void nic_end_tell(struct nic_end *end);
 
-/** nic_end_stop() - the thread ends, and the device */
+/** nic_end_pause() - the thread ends: the device is the caller's to look at, or to play */
+void nic_end_pause(struct nic_end *end);
+
+/** nic_end_stop() - the device ends, and the thread if it is not paused */
 void nic_end_stop(struct nic_end *end);
 
 #endif
