@@ -223,10 +223,76 @@ class OpenVSwitch(BridgedTestCase):
     def test_after_a_kill_the_next_network_starts_clean(self):
         network = self.start("ovs0")
         self.guest(network)
+        vu.wait_until(lambda: self.ports() == ["rig0p1", "up0"], "the guest's port in the database")
         network.kill()
-        self.assertEqual(self.ports(), ["rig0p1", "up0"])
         self.start("ovs0")
         self.assertEqual(self.ports(), ["up0"])
+
+
+class SlowOpenVSwitch(BridgedTestCase):
+    """An ovs-vsctl that answers when it is told to, or never; its bridge is a TAP of nobody's."""
+    SCRIPT = """#!/bin/sh
+echo "$*" >> {here}/asked
+case $* in
+*list-br*) echo tap0 ;;
+*add-port*) read -r status < {here}/adding; [ "$status" = 0 ] || echo "no more of them"; exit "$status" ;;
+esac
+"""
+
+    def setUp(self):
+        super().setUp()
+        ns.ip("tuntap", "add", "tap0", "mode", "tap")
+        self.addCleanup(ns.ip, "link", "del", "tap0")
+        os.mkdir(self.directory.join("bin"))
+        with open(self.directory.join("bin/ovs-vsctl"), "w", encoding="ascii") as script:
+            script.write(self.SCRIPT.format(here=self.directory.path))
+            os.chmod(script.name, 0o755)
+        os.mkfifo(self.directory.join("adding"))
+        path = os.environ["PATH"]
+        os.environ["PATH"] = f"{self.directory.join('bin')}:{path}"
+        self.addCleanup(os.environ.__setitem__, "PATH", path)
+        self.control = self.directory.join("control")
+        self.network = self.start("tap0", "--control", self.control)
+
+    def answer(self, status):
+        """To the add-port that waits, or the next one."""
+        with open(self.directory.join("adding"), "w", encoding="ascii") as file:
+            file.write(f"{status}\n")
+
+    def asked(self):
+        with open(self.directory.join("asked"), encoding="ascii") as file:
+            return file.read()
+
+    def ctl(self, *command):
+        return ns.run(fixture.executable(), "ctl", self.control, *command)
+
+    def test_others_are_served_while_it_does_not_answer(self):
+        guest = self.guest(self.network)
+        vu.wait_until(lambda: "add-port tap0 rig0p1" in self.asked(), "ovs-vsctl")
+        self.assertIn("bridged", self.ctl("status"))
+        guest.close()
+        self.answer(0)
+        vu.wait_until(lambda: "del-port rig0p1" in self.asked(), "the port is taken back")
+
+    def test_a_name_is_not_used_again_before_it_is_out_of_the_database(self):
+        self.guest(self.network, 0).close()
+        vu.wait_until(lambda: "add-port tap0 rig0p1" in self.asked(), "ovs-vsctl")
+        self.guest(self.network, 1)
+        self.assertIn("rig0p2", self.links())
+        self.answer(0)
+        self.answer(0)
+
+    def test_what_it_says_is_said_and_it_is_asked_again(self):
+        self.guest(self.network)
+        self.answer(1)
+        vu.wait_until(lambda: "cannot plug rig0p1 into tap0: no more of them" in self.network.stderr(), "a line in the log")
+        self.answer(0)
+        self.network.stop()
+        self.assertTrue(self.asked().rstrip().endswith("--if-exists del-port rig0p1"), self.asked())
+
+    def test_one_that_never_answers_is_ended(self):
+        self.guest(self.network)
+        vu.wait_until(lambda: "ovs-vsctl does not answer within" in self.network.stderr(), "a line in the log")
 
 
 class Refused(BridgedTestCase):

@@ -2,7 +2,7 @@
 /*
  * child.c - fork, exec, and the end of it
  *
- * Not uv_spawn(): between fork and exec we give up privileges but keep three capabilities, and ask
+ * Not uv_spawn(): between fork and exec we give up privileges but keep some capabilities, and ask
  * the kernel to end the child when we end. The kernel forgets the latter when a process changes its
  * user, so dnsmasq must not do that by itself.
  *
@@ -86,7 +86,7 @@ __attribute__((noreturn)) static void run(const struct child_program *program, i
 					  pid_t parent)
 {
 	static char locale[] = "LC_ALL=C", path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-	static char *const environment[] = { locale, path, NULL };
+	char *const environment[] = { locale, path, program->variable, NULL };
 	int null = open("/dev/null", O_RDWR);
 
 	reset_signals();
@@ -97,7 +97,7 @@ __attribute__((noreturn)) static void run(const struct child_program *program, i
 	/* Among the rest may be sockets whose end must be seen when we end. */
 	if (close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		_exit(EXEC_FAILED);
-	if (privilege_become(program->uid, program->gid) < 0)
+	if (privilege_become(program->uid, program->gid, program->capabilities) < 0)
 		_exit(EXEC_FAILED);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -200,7 +200,21 @@ static void on_pidfd(uv_poll_t *poll, int status, int events)
 	uv_poll_stop(poll);
 	on_output(&child->on_output, 0, 0); /* its last words */
 	describe_end(&info, how, sizeof(how));
-	child->events->ended(child->opaque, how);
+	child->events->ended(child->opaque, info.si_code == CLD_EXITED && !info.si_status, how);
+}
+
+int child_wait_end(struct child *child, unsigned int timeout_ms)
+{
+	uint64_t end_ms = now_ms() + timeout_ms, now;
+	struct pollfd poll_fd = { .fd = child->pidfd, .events = POLLIN };
+
+	if (child_wait_line(child, NULL, timeout_ms) != -EPIPE)
+		return -ETIMEDOUT;
+	now = now_ms();
+	if (poll(&poll_fd, 1, now < end_ms ? (int)(end_ms - now) : 0) <= 0)
+		return -ETIMEDOUT;
+	on_pidfd(&child->on_pidfd, 0, 0);
+	return 0;
 }
 
 static void end(struct child *child)

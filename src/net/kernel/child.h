@@ -8,13 +8,16 @@
 #ifndef NET_KERNEL_CHILD_H
 #define NET_KERNEL_CHILD_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <uv.h>
 
 struct child;
 
 struct child_events {
 	void (*line)(void *opaque, const char *line); /* without its end */
-	void (*ended)(void *opaque, const char *how); /* "exit status 2", "killed by SIGKILL" */
+	/* ok: exit status 0; else how: "exit status 2", "killed by SIGKILL" */
+	void (*ended)(void *opaque, bool ok, const char *how);
 };
 
 /** struct child_program - what to run, as whom */
@@ -23,6 +26,8 @@ struct child_program {
 	char *const *argv;
 	uid_t uid; /* if we are root */
 	gid_t gid;
+	uint32_t capabilities; /* by privilege_bit(): kept, as far as we have them */
+	char *variable;	       /* "NAME=value", of an environment that is else fixed; or NULL */
 };
 
 /**
@@ -40,6 +45,12 @@ int child_start(uv_loop_t *loop, const struct child_program *program,
  * Return: 0 found, -ETIMEDOUT, -EPIPE it closed its end (ended() follows in the loop)
  */
 int child_wait_line(struct child *child, const char *text, unsigned int timeout_ms);
+
+/**
+ * child_wait_end() - read lines, telling of each, until it has ended, and tell of that as the loop
+ * would. Return: 0, -ETIMEDOUT
+ */
+int child_wait_end(struct child *child, unsigned int timeout_ms);
 
 int child_signal(struct child *child, int number); /* 0 or -errno */
 

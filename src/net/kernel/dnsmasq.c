@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include "net/kernel/child.h"
 #include "net/kernel/dnsmasq_config.h"
 #include "net/kernel/dnsmasq_leases.h"
+#include "net/kernel/privilege.h"
 #include "net/kernel/runtime_dir.h"
 #include "net/kernel/state_file.h"
 #include "sys/explain.h"
@@ -34,6 +36,10 @@
 #define DEATHS_MAX	 6u	/* in a row: after 200, 400, ... 6400 ms */
 #define SERVED_MS	 30000u /* having served for so long, it did not die in a row */
 #define LEASES_BYTES_MAX (8u << 20)
+
+#define CAPABILITIES                                                          \
+	(privilege_bit(CAP_NET_ADMIN) | privilege_bit(CAP_NET_BIND_SERVICE) | \
+	 privilege_bit(CAP_NET_RAW))
 
 struct dnsmasq {
 	uv_loop_t *loop;
@@ -56,10 +62,12 @@ struct dnsmasq {
 static void on_line(void *opaque, const char *line)
 {
 	struct dnsmasq *dnsmasq = opaque;
+	char text[sizeof(dnsmasq->last_line)];
 
 	log_debug("%s: %s", dnsmasq->bridge, line);
-	if (!strstr(line, NOT_STARTED)) /* why is in the line before */
-		snprintf(dnsmasq->last_line, sizeof(dnsmasq->last_line), "%s", line);
+	snprintf(text, sizeof(text), "%s", line);
+	if (!strstr(text, NOT_STARTED)) /* why is in the line before */
+		memcpy(dnsmasq->last_line, text, sizeof(text));
 	if (!strstr(line, "no address available"))
 		return;
 	dnsmasq->counters.exhausted++;
@@ -86,7 +94,7 @@ static void on_again(uv_timer_t *timer)
 	network_tell_failed(dnsmasq->network, why);
 }
 
-static void on_ended(void *opaque, const char *how)
+static void on_ended(void *opaque, bool ok, const char *how)
 {
 	struct dnsmasq *dnsmasq = opaque;
 	uint64_t now_ms = uv_now(dnsmasq->loop);
@@ -124,7 +132,8 @@ static int start(struct dnsmasq *dnsmasq)
 	struct child_program program = { .path = dnsmasq->program,
 					 .argv = argv,
 					 .uid = as ? as->pw_uid : geteuid(),
-					 .gid = as ? as->pw_gid : getegid() };
+					 .gid = as ? as->pw_gid : getegid(),
+					 .capabilities = CAPABILITIES };
 
 	snprintf(config, sizeof(config), "--conf-file=%s/" CONFIG_FILE, dnsmasq->dir);
 	dnsmasq->started_ms = uv_now(dnsmasq->loop);

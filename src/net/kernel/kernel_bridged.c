@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "net/kernel/kernel_internal.h"
-#include "net/kernel/ovs.h"
 #include "sys/explain.h"
 
 /* "eth0, br0"; ours left out. NULL: no memory */
@@ -71,15 +70,34 @@ static int check_link(const struct kernel_network *kernel, const struct host_lin
 	return 0;
 }
 
-/* A bridge of Open vSwitch's userspace is a TAP, one of the kernel's has a kind of its own. */
-static enum kernel_plug plug_of(const struct host_link *link)
+/*
+ * A bridge of Open vSwitch's userspace is a TAP, one of the kernel's has a kind of its own. A TAP
+ * that Open vSwitch does not know, or nobody to ask, is one like any other interface.
+ */
+static int find_plug(const struct kernel_network *kernel, const struct host_link *link,
+		     enum kernel_plug *ret, char **ret_error)
 {
-	if (strcmp(link->kind, "bridge") == 0)
-		return KERNEL_PLUG_BRIDGE;
-	if ((strcmp(link->kind, "openvswitch") == 0 || strcmp(link->kind, "tun") == 0) &&
-	    ovs_has_bridge(link->name))
-		return KERNEL_PLUG_OVS;
-	return KERNEL_PLUG_MACVTAP;
+	bool of_kernel = strcmp(link->kind, "openvswitch") == 0;
+	char *why = NULL;
+	int r = 0;
+
+	if (of_kernel || strcmp(link->kind, "tun") == 0)
+		r = ovs_find_bridge(kernel->loop, link->name, &why);
+	if (r < 0 && of_kernel)
+		explain(ret_error, r,
+			"--ifname %s: is Open vSwitch's, which cannot be asked: %s; are its daemons "
+			"running (Debian's package openvswitch-switch)?",
+			link->name,
+			r == -ENOENT ? "ovs-vsctl is not installed"
+			: why	     ? why
+				     : strerror(-r));
+	free(why);
+	if (r < 0 && of_kernel)
+		return r;
+	*ret = strcmp(link->kind, "bridge") == 0 ? KERNEL_PLUG_BRIDGE
+	       : r > 0				 ? KERNEL_PLUG_OVS
+						 : KERNEL_PLUG_MACVTAP;
+	return 0;
 }
 
 static int settle(struct kernel_network *kernel, const struct host_links *links, char **ret_error)
@@ -90,15 +108,17 @@ static int settle(struct kernel_network *kernel, const struct host_links *links,
 
 	if (!link)
 		return refuse_unknown(links, config->ifname, ret_error);
-	kernel->plug = plug_of(link);
-	r = check_link(kernel, links, link, ret_error);
+	r = find_plug(kernel, link, &kernel->plug, ret_error);
+	if (r >= 0)
+		r = check_link(kernel, links, link, ret_error);
 	if (r < 0)
 		return r;
 	kernel->bridge = link->ifindex;
 	config->mtu = (uint16_t)(link->mtu < FRAME_MTU_MAX ? link->mtu : FRAME_MTU_MAX);
-	if (kernel->plug == KERNEL_PLUG_OVS)
-		ovs_remove_leftovers();
-	return 0;
+	if (kernel->plug != KERNEL_PLUG_OVS)
+		return 0;
+	ovs_remove_leftovers(kernel->loop);
+	return ovs_new(kernel->loop, config->ifname, kernel_port_plugged, kernel, &kernel->ovs);
 }
 
 int kernel_bridged_find(struct kernel_network *kernel, char **ret_error)

@@ -15,6 +15,7 @@
 #include "net/kernel/monitor.h"
 #include "net/kernel/nat.h"
 #include "net/kernel/netlink.h"
+#include "net/kernel/ovs.h"
 #include "net/kernel/tap_channel.h"
 #include "net/network.h"
 
@@ -40,6 +41,7 @@ struct kernel_network {
 	struct tap_memory tap_memory;
 	struct tap_channel_owner channel_owner;
 	struct kernel_port *ports;
+	struct ovs *ovs; /* KERNEL_PLUG_OVS only */
 	struct nat *nat;
 	struct forwarding *forwarding;
 	struct forward_rules *forwards;
@@ -68,6 +70,9 @@ int kernel_bridged_find(struct kernel_network *kernel, char **ret_error);
 /** kernel_open() - as in struct network_ops */
 int kernel_open(struct network *network, const struct network_port *port,
 		const struct channel_events *events, void *opaque, struct channel **ret);
+
+/** kernel_port_plugged() - told by Open vSwitch: the network's end of a port's cable is in, or is not */
+void kernel_port_plugged(void *kernel_network, const char *name, bool ok);
 
 /** kernel_port_by_index() - NULL: the interface is none of our ports */
 const struct channel *kernel_port_by_index(const struct kernel_network *kernel,

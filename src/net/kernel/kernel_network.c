@@ -236,6 +236,7 @@ static void kernel_free(struct network *network)
 	forward_rules_free(kernel->forwards);
 	forwarding_free(kernel->forwarding);
 	nat_free(kernel->nat);
+	ovs_free(kernel->ovs);
 	kernel_bridge_remove(kernel);
 	claim_release(&kernel->claim);
 	netlink_free(kernel->netlink);

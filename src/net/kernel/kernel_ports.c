@@ -11,18 +11,18 @@
 #include "net/kernel/host_link.h"
 #include "net/kernel/kernel_internal.h"
 #include "net/kernel/macvtap.h"
-#include "net/kernel/ovs.h"
 #include "net/kernel/tap_device.h"
 #include "sys/log.h"
 
 #define FRAME_OVERHEAD (FRAME_ETH_HEADER + FRAME_VLAN_TAG)
 #define PORTS_MAX      1024u /* what a bridge of Linux has */
+#define PORT_NAME_MAX  (IFNAMSIZ + 16)
 
 struct kernel_port {
 	struct kernel_port *next;
 	struct channel *channel;
 	unsigned int number, ifindex;
-	char name[IFNAMSIZ + 16]; /* "rig0p1": shorter than IFNAMSIZ */
+	char name[PORT_NAME_MAX]; /* "rig0p1": shorter than IFNAMSIZ */
 };
 
 const struct channel *kernel_port_by_index(const struct kernel_network *kernel,
@@ -33,6 +33,18 @@ const struct channel *kernel_port_by_index(const struct kernel_network *kernel,
 			return port->channel;
 	}
 	return NULL;
+}
+
+void kernel_port_plugged(void *kernel_network, const char *name, bool ok)
+{
+	struct kernel_network *kernel = kernel_network;
+
+	for (struct kernel_port *port = kernel->ports; port; port = port->next) {
+		if (strcmp(port->name, name) == 0) {
+			channel_tell_link(port->channel, ok);
+			return;
+		}
+	}
 }
 
 static struct kernel_port **find(struct kernel_network *kernel, const struct channel *channel)
@@ -48,7 +60,7 @@ static struct kernel_port **find(struct kernel_network *kernel, const struct cha
 static void unplug(struct kernel_network *kernel, const struct kernel_port *port)
 {
 	if (kernel->plug == KERNEL_PLUG_OVS)
-		ovs_remove_port(port->name);
+		ovs_remove_port(kernel->ovs, port->name);
 	if (kernel->plug == KERNEL_PLUG_MACVTAP)
 		(void)host_link_remove(kernel->netlink, port->ifindex); /* gone is gone */
 }
@@ -90,8 +102,19 @@ static uint64_t on_dropped(void *opaque, const struct channel *channel)
 	return host_link_dropped(kernel->netlink, (*find(kernel, channel))->ifindex);
 }
 
+static void name_port(const struct kernel_network *kernel, unsigned int number,
+		      char ret[PORT_NAME_MAX])
+{
+	snprintf(ret, PORT_NAME_MAX, "%sp%u", kernel->claim.bridge, number);
+}
+
 static bool number_is_used(const struct kernel_network *kernel, unsigned int number)
 {
+	char name[PORT_NAME_MAX];
+
+	name_port(kernel, number, name);
+	if (kernel->ovs && ovs_has_port(kernel->ovs, name))
+		return true;
 	for (const struct kernel_port *port = kernel->ports; port; port = port->next) {
 		if (port->number == number)
 			return true;
@@ -123,8 +146,7 @@ static int open_numbered(struct kernel_network *kernel, struct kernel_port *port
 	for (port->number = 1; port->number <= PORTS_MAX; port->number++) {
 		if (number_is_used(kernel, port->number))
 			continue;
-		snprintf(port->name, sizeof(port->name), "%sp%u", kernel->claim.bridge,
-			 port->number);
+		name_port(kernel, port->number, port->name);
 		r = open_device(kernel, port, config, ret_fd, &error);
 		if (r != -EBUSY && r != -EEXIST)
 			break;
@@ -149,15 +171,9 @@ static int join_bridge(struct kernel_network *kernel, const struct kernel_port *
 static int join_ovs(struct kernel_network *kernel, const struct kernel_port *port,
 		    const struct network_port *config)
 {
-	char *error = NULL;
 	int r = host_link_set_up(kernel->netlink, port->ifindex);
 
-	if (r >= 0)
-		r = ovs_add_port(kernel->config.ifname, port->name, config->isolated, &error);
-	if (error)
-		log_error("%s", error);
-	free(error);
-	return r;
+	return r < 0 ? r : ovs_add_port(kernel->ovs, port->name, config->isolated);
 }
 
 static int plug_in(struct kernel_network *kernel, const struct kernel_port *port,

@@ -1,147 +1,351 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ovs.c - ovs-vsctl as a child, waited for
+ * ovs.c - what is to be in an Open vSwitch bridge, made so by one ovs-vsctl after the other
  *
  * Its database outlives us and our TAPs, so what we add is marked (external_ids) and found again
- * after a kill.
+ * after a kill. ovs-vsctl returns when ovs-vswitchd has done what the database says, which takes
+ * as long as that likes.
+ *
+ *	TO_ADD ----> IN ----> TO_REMOVE ----> gone
+ *	 ^  | fails: after a pause
+ *	 +--+
  */
 #include "net/kernel/ovs.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
-#include <spawn.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "net/kernel/child.h"
+#include "net/kernel/ovs_vsctl.h"
 #include "sys/explain.h"
 #include "sys/log.h"
 
-#define TIMEOUT	   "--timeout=5" /* s */
-#define MARK	   "external_ids:outrigger=yes"
-#define OUTPUT_MAX 65536u
-#define ARGS_MAX   16u
+#define MARK	 "external_ids:outrigger=yes"
+#define PAUSE_MS 5000u
 
-extern char **environ;
+enum ovs_port_state { TO_ADD, IN, TO_REMOVE };
 
-static void read_all(int fd, char *ret, size_t size)
+struct ovs_port {
+	struct ovs_port *next;
+	char name[IFNAMSIZ];
+	enum ovs_port_state state;
+	bool isolated;
+	bool tried; /* the database may know it */
+};
+
+struct ovs {
+	uv_loop_t *loop;
+	char bridge[IFNAMSIZ];
+	void (*plugged)(void *opaque, const char *port, bool ok);
+	void *opaque;
+	struct ovs_port *ports;	  /* in the order of what is to be done */
+	struct ovs_port *current; /* the child is about it */
+	bool removing;		  /* and is to remove it */
+	struct child *child;
+	uv_timer_t timer; /* what is next begins; or the child has been waited for long enough */
+	char said[256];
+	struct log_limit failed;
+};
+
+static struct ovs_port **find(struct ovs_port *const *ports, const char *name)
 {
-	size_t have = 0;
-	ssize_t n;
+	struct ovs_port **at = (struct ovs_port **)ports;
 
-	while (have < size - 1 &&
-	       ((n = read(fd, ret + have, size - 1 - have)) > 0 || (n < 0 && errno == EINTR)))
-		have += n > 0 ? (size_t)n : 0;
-	ret[have] = '\0';
+	while (*at && strcmp((*at)->name, name) != 0)
+		at = &(*at)->next;
+	return at;
 }
 
-static int spawn(const char *program, char *const *argv, int output, pid_t *ret)
+static void forget(struct ovs *ovs, struct ovs_port *port)
 {
-	posix_spawn_file_actions_t actions;
-	int r = posix_spawn_file_actions_init(&actions);
-
-	if (r)
-		return -r;
-	r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-	if (!r)
-		r = posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
-	if (!r)
-		r = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-	if (!r)
-		r = posix_spawn(ret, program, &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	return -r;
+	*find(&ovs->ports, port->name) = port->next;
+	free(port);
 }
 
-/* @words: ended by NULL. Return: exit status, -ENOENT without ovs-vsctl, -errno */
-static int vsctl(const char *const *words, char *output, size_t size)
+/* The others are not to wait for one that fails. */
+static void to_the_end(struct ovs *ovs, struct ovs_port *port)
 {
-	char *program = child_find("ovs-vsctl");
-	char *argv[ARGS_MAX + 3] = { program, (char *)TIMEOUT };
-	int fds[2], status = 0, r;
-	pid_t pid;
+	struct ovs_port **at = find(&ovs->ports, port->name);
 
-	if (!program)
-		return -ENOENT;
-	for (size_t i = 0; i < ARGS_MAX && words[i]; i++)
-		argv[i + 2] = (char *)words[i];
-	if (pipe2(fds, O_CLOEXEC) < 0) {
-		free(program);
-		return -errno;
+	*at = port->next;
+	while (*at)
+		at = &(*at)->next;
+	*at = port;
+	port->next = NULL;
+}
+
+/* Running */
+
+static void on_timer(uv_timer_t *timer);
+
+static void go_on(struct ovs *ovs, unsigned int after_ms)
+{
+	if (!ovs->child)
+		uv_timer_start(&ovs->timer, on_timer, after_ms, 0);
+}
+
+static void take_result(struct ovs *ovs, bool ok)
+{
+	struct ovs_port *port = ovs->current;
+	bool failed = !ok && port->state == TO_ADD;
+
+	ovs->current = NULL;
+	if (ovs->removing) {
+		if (!ok)
+			log_warning("%s stays in Open vSwitch's database: %s", port->name,
+				    ovs->said);
+		forget(ovs, port);
+	} else if (port->state == TO_ADD) {
+		if (ok)
+			port->state = IN;
+		else
+			log_limited(&ovs->failed, LOG_LEVEL_ERROR,
+				    "cannot plug %s into %s: %s; is Open vSwitch running? It is "
+				    "tried again every %u s",
+				    port->name, ovs->bridge, ovs->said, PAUSE_MS / 1000);
+		if (failed)
+			to_the_end(ovs, port);
+		ovs->plugged(ovs->opaque, port->name, ok);
 	}
-	r = spawn(program, argv, fds[1], &pid);
-	close(fds[1]);
-	if (r >= 0) {
-		read_all(fds[0], output, size);
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-		r = WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
-	}
-	close(fds[0]);
-	free(program);
-	return r;
+	go_on(ovs, failed ? PAUSE_MS : 0);
 }
 
-bool ovs_has_bridge(const char *name)
+static void on_line(void *opaque, const char *line)
 {
-	const char *const words[] = { "br-exists", name, NULL };
-	char output[1024];
+	struct ovs *ovs = opaque;
 
-	return vsctl(words, output, sizeof(output)) == 0;
+	snprintf(ovs->said, sizeof(ovs->said), "%s", line);
 }
 
-int ovs_add_port(const char *bridge, const char *port, bool isolated, char **ret_error)
+static void on_ended(void *opaque, bool ok, const char *how)
 {
-	const char *const words[] = { "add-port",
-				      bridge,
-				      port,
-				      "--",
-				      "set",
-				      "Interface",
-				      port,
-				      MARK,
-				      "--",
-				      "set",
-				      "Port",
-				      port,
-				      isolated ? "other_config:protected=true"
-					       : "other_config:protected=false",
-				      NULL };
-	char output[1024];
+	struct ovs *ovs = opaque;
+
+	child_free(ovs->child);
+	ovs->child = NULL;
+	if (!ovs->said[0])
+		snprintf(ovs->said, sizeof(ovs->said), "ovs-vsctl: %s", how);
+	take_result(ovs, ok);
+}
+
+static const struct child_events child_events = { .line = on_line, .ended = on_ended };
+
+static int start_adding(struct ovs *ovs, const struct ovs_port *port)
+{
+	const char *const words[] = {
+		"--may-exist",
+		"add-port",
+		ovs->bridge,
+		port->name,
+		"--",
+		"set",
+		"Interface",
+		port->name,
+		MARK,
+		"--",
+		"set",
+		"Port",
+		port->name,
+		port->isolated ? "other_config:protected=true" : "other_config:protected=false",
+		NULL
+	};
+
+	return ovs_vsctl_start(ovs->loop, words, &child_events, ovs, &ovs->child);
+}
+
+static int start_removing(struct ovs *ovs, const struct ovs_port *port)
+{
+	const char *const words[] = { "--if-exists", "del-port", port->name, NULL };
+
+	return ovs_vsctl_start(ovs->loop, words, &child_events, ovs, &ovs->child);
+}
+
+static void start_next(struct ovs *ovs)
+{
+	struct ovs_port *port = ovs->ports;
 	int r;
 
-	r = vsctl(words, output, sizeof(output));
-	if (r < 0)
-		return r;
-	output[strcspn(output, "\n")] = '\0';
-	if (r > 0)
-		return explain(ret_error, -EIO, "cannot plug %s into %s: %s", port, bridge, output);
+	while (port && port->state == IN)
+		port = port->next;
+	if (!port)
+		return;
+	ovs->current = port;
+	ovs->removing = port->state == TO_REMOVE;
+	ovs->said[0] = '\0';
+	port->tried = true;
+	r = ovs->removing ? start_removing(ovs, port) : start_adding(ovs, port);
+	if (r >= 0) {
+		uv_timer_start(&ovs->timer, on_timer, OVS_VSCTL_WAIT_MS, 0);
+		return;
+	}
+	snprintf(ovs->said, sizeof(ovs->said), "ovs-vsctl: %s", strerror(-r));
+	take_result(ovs, false);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct ovs *ovs = timer->data;
+
+	if (!ovs->child) {
+		start_next(ovs);
+		return;
+	}
+	snprintf(ovs->said, sizeof(ovs->said), "ovs-vsctl does not answer within %u s",
+		 OVS_VSCTL_WAIT_MS / 1000);
+	(void)child_signal(ovs->child, SIGKILL); /* its end comes by itself */
+}
+
+/* Ports */
+
+int ovs_add_port(struct ovs *ovs, const char *name, bool isolated)
+{
+	struct ovs_port *port = calloc(1, sizeof(*port)), **at = &ovs->ports;
+
+	if (!port)
+		return -ENOMEM;
+	snprintf(port->name, sizeof(port->name), "%s", name);
+	port->isolated = isolated;
+	while (*at)
+		at = &(*at)->next;
+	*at = port;
+	go_on(ovs, 0);
 	return 0;
 }
 
-void ovs_remove_port(const char *port)
+void ovs_remove_port(struct ovs *ovs, const char *name)
 {
-	const char *const words[] = { "--if-exists", "del-port", port, NULL };
-	char output[1024];
+	struct ovs_port *port = *find(&ovs->ports, name);
 
-	if (vsctl(words, output, sizeof(output)) != 0)
-		log_warning("%s stays in Open vSwitch's database: %s", port, output);
+	if (!port)
+		return;
+	if (!port->tried) {
+		forget(ovs, port);
+		return;
+	}
+	port->state = TO_REMOVE;
+	go_on(ovs, 0);
 }
 
-void ovs_remove_leftovers(void)
+bool ovs_has_port(const struct ovs *ovs, const char *port)
+{
+	return *find(&ovs->ports, port);
+}
+
+/* The whole */
+
+int ovs_new(uv_loop_t *loop, const char *bridge,
+	    void (*plugged)(void *opaque, const char *port, bool ok), void *opaque,
+	    struct ovs **ret)
+{
+	struct ovs *ovs = calloc(1, sizeof(*ovs));
+
+	if (!ovs)
+		return -ENOMEM;
+	ovs->loop = loop;
+	ovs->plugged = plugged;
+	ovs->opaque = opaque;
+	snprintf(ovs->bridge, sizeof(ovs->bridge), "%s", bridge);
+	uv_timer_init(loop, &ovs->timer);
+	ovs->timer.data = ovs;
+	*ret = ovs;
+	return 0;
+}
+
+/* All at once. */
+static void remove_all(struct ovs *ovs)
+{
+	const char **words;
+	char *output = NULL;
+	size_t n = 0, at = 0;
+
+	for (const struct ovs_port *port = ovs->ports; port; port = port->next)
+		n += port->tried;
+	words = n ? calloc(4 * n, sizeof(*words)) : NULL;
+	if (!words)
+		return;
+	for (const struct ovs_port *port = ovs->ports; port; port = port->next) {
+		if (!port->tried)
+			continue;
+		if (at)
+			words[at++] = "--";
+		words[at++] = "--if-exists";
+		words[at++] = "del-port";
+		words[at++] = port->name;
+	}
+	if (ovs_vsctl_wait(ovs->loop, words, &output) < 0)
+		log_warning("%zu ports stay in Open vSwitch's database: %s", n,
+			    output ? output : "no memory");
+	free(output);
+	free(words);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void ovs_free(struct ovs *ovs)
+{
+	if (!ovs)
+		return;
+	child_free(ovs->child);
+	remove_all(ovs);
+	while (ovs->ports)
+		forget(ovs, ovs->ports);
+	uv_close((uv_handle_t *)&ovs->timer, on_closed);
+}
+
+/* Before */
+
+/* In a list, a line each. */
+static bool lists(const char *output, const char *name)
+{
+	size_t name_len = strlen(name);
+
+	while (*output) {
+		size_t len = strcspn(output, "\n");
+
+		if (len == name_len && strncmp(output, name, len) == 0)
+			return true;
+		output += len + (output[len] == '\n');
+	}
+	return false;
+}
+
+int ovs_find_bridge(uv_loop_t *loop, const char *name, char **ret_error)
+{
+	static const char *const words[] = { "list-br", NULL };
+	char *output = NULL;
+	int r = ovs_vsctl_wait(loop, words, &output);
+
+	if (r >= 0)
+		r = output && lists(output, name);
+	else if (output)
+		explain(ret_error, r, "%.*s", (int)strcspn(output, "\n"), output);
+	free(output);
+	return r;
+}
+
+void ovs_remove_leftovers(uv_loop_t *loop)
 {
 	const char *const words[] = { "--bare", "--columns=name", "find", "Interface", MARK, NULL };
-	char *output = malloc(OUTPUT_MAX), *rest = NULL;
+	char *output = NULL, *rest = NULL;
 
-	if (output && vsctl(words, output, OUTPUT_MAX) == 0) {
+	if (ovs_vsctl_wait(loop, words, &output) == 0 && output) {
 		for (char *name = strtok_r(output, "\n", &rest); name;
 		     name = strtok_r(NULL, "\n", &rest)) {
-			if (!if_nametoindex(name))
-				ovs_remove_port(name);
+			const char *const remove[] = { "--if-exists", "del-port", name, NULL };
+			char *said = NULL;
+
+			if (if_nametoindex(name))
+				continue;
+			if (ovs_vsctl_wait(loop, remove, &said) < 0)
+				log_warning("%s stays in Open vSwitch's database: %s", name,
+					    said ? said : "no memory");
+			free(said);
 		}
 	}
 	free(output);

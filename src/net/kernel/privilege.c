@@ -15,12 +15,6 @@
 
 #include "sys/explain.h"
 
-#define BIT(n) (1u << (n))
-
-static const int child_capabilities[] = { CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW };
-static const uint32_t child_mask =
-	BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_NET_ADMIN) | BIT(CAP_NET_RAW);
-
 static int get(struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3])
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -48,7 +42,7 @@ int privilege_check(char **ret_error)
 {
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 
-	if (get(data) == 0 && data[0].effective & BIT(CAP_NET_ADMIN))
+	if (get(data) == 0 && data[0].effective & privilege_bit(CAP_NET_ADMIN))
 		return 0;
 	return privilege_explain(-EPERM, ret_error);
 }
@@ -68,7 +62,7 @@ static int change_user(uid_t uid, gid_t gid)
 	return setresuid(uid, uid, uid) < 0 && errno != EINVAL ? -errno : 0;
 }
 
-int privilege_become(uid_t uid, gid_t gid)
+int privilege_become(uid_t uid, gid_t gid, uint32_t capabilities)
 {
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 	int r = change_user(uid, gid);
@@ -78,16 +72,15 @@ int privilege_become(uid_t uid, gid_t gid)
 	r = get(data);
 	if (r < 0)
 		return r;
-	data[0].permitted &= child_mask;
+	data[0].permitted &= capabilities;
 	data[0].effective = data[0].inheritable = data[0].permitted;
 	data[1] = (struct __user_cap_data_struct) { 0 };
 	r = set(data);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < sizeof(child_capabilities) / sizeof(child_capabilities[0]); i++) {
-		if (data[0].permitted & BIT(child_capabilities[i]) &&
-		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE,
-			  (unsigned long)child_capabilities[i], 0, 0) < 0)
+	for (unsigned long i = 0; i < 32; i++) {
+		if (data[0].permitted & privilege_bit(i) &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0)
 			return -errno;
 	}
 	return 0;

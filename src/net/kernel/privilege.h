@@ -14,12 +14,15 @@ int privilege_check(char **ret_error);
 /** privilege_explain() - the same sentence, for a refusal by the kernel. Return: @error */
 int privilege_explain(int error, char **ret_error);
 
+/** privilege_bit() - of a capability in a mask; all that we name are below 32 */
+#define privilege_bit(capability) (UINT32_C(1) << (capability))
+
 /**
- * privilege_become() - in a child between fork and exec: give up all but what dnsmasq takes
- * (CAP_NET_ADMIN, _BIND_SERVICE, _RAW), which the program then run keeps
+ * privilege_become() - in a child between fork and exec: give up all but some capabilities, which
+ * the program then run has as far as we do
  * @uid, @gid: to become, if we are root. In a user namespace without that user we stay who we are
  * Async-signal-safe. Return: 0 or -errno
  */
-int privilege_become(uid_t uid, gid_t gid);
+int privilege_become(uid_t uid, gid_t gid, uint32_t capabilities);
 
 #endif
