@@ -4,7 +4,7 @@
  */
 #include "sys/json_build.h"
 
-static bool out_of_memory;
+static _Thread_local bool out_of_memory;
 
 void json_put(struct json_object *parent, const char *key, struct json_object *value)
 {

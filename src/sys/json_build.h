@@ -4,7 +4,7 @@
  *
  * json-c tells of missing memory at each step. A whole document or none is wanted, so a failed
  * step is remembered in one place and asked for once, at the end. Any argument may be NULL, which is
- * a step that failed before. One document at a time, one thread.
+ * a step that failed before. One document at a time in each thread.
  */
 #ifndef SYS_JSON_BUILD_H
 #define SYS_JSON_BUILD_H

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * backend_internal.h - what the files of the backend share
+ */
+#ifndef VMNET_BACKEND_INTERNAL_H
+#define VMNET_BACKEND_INTERNAL_H
+
+#include "vmnet/backend.h"
+#include "vmnet/netctl.h"
+#include "vmnet/registry.h"
+
+struct vmnet_backend {
+	struct netctl *ctl; /* which holds the network */
+	struct backend_facts facts;
+	char name[sizeof(REGISTRY_NAME)];
+};
+
+/** backend_status_of() - of an errno, in vmnet's words */
+vmnet_return_t backend_status_of(int error);
+
+/** backend_hand_over() - a sentence to the caller if it failed and he wants it, else it is freed */
+void backend_hand_over(char *error, vmnet_return_t status, char **ret_error);
+
+#endif
