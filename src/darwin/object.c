@@ -31,12 +31,12 @@ void *darwin_alloc(size_t size)
 
 void darwin_die(const char *fmt, ...)
 {
+	char reason[256];
 	va_list args;
 
 	va_start(args, fmt);
-	fputs("liboutrigger-darwin: ", stderr);
-	vfprintf(stderr, fmt, args);
-	fputc('\n', stderr);
+	vsnprintf(reason, sizeof(reason), fmt, args);
 	va_end(args);
+	fprintf(stderr, "liboutrigger-darwin: %s\n", reason);
 	abort();
 }
