@@ -41,6 +41,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /** operating_modes_t - what an interface reaches */
 typedef enum {
@@ -53,8 +54,8 @@ typedef enum {
 
 /** interface_event_t - bits */
 typedef enum {
-	VMNET_INTERFACE_PACKETS_AVAILABLE =
-		1 << 0, /* fires again and again while packets are unread */
+	/* fires again and again while packets are unread */
+	VMNET_INTERFACE_PACKETS_AVAILABLE = 1 << 0,
 } interface_event_t;
 
 typedef enum {
@@ -229,8 +230,8 @@ vmnet_return_t vmnet_ip_port_forwarding_rule_get_details(xpc_object_t rule, uint
 #if VMNET_SINCE(26, 0)
 /*
  * Network objects, which interfaces can be started on. Configurations and networks are objects of
- * <CoreFoundation/CoreFoundation.h>: CFRetain(), CFRelease(). @status, where there is one, may be
- * NULL; it says why NULL was returned.
+ * <CoreFoundation/CFBase.h>: CFRetain(), CFRelease(). @status, where there is one, may be NULL; it
+ * says why NULL was returned.
  */
 typedef operating_modes_t vmnet_mode_t;
 typedef struct vmnet_network_configuration *vmnet_network_configuration_ref;
@@ -295,6 +296,7 @@ interface_ref vmnet_interface_start_with_network(
 	vmnet_start_interface_completion_handler_t handler);
 #endif
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
