@@ -28,8 +28,8 @@ static struct served *running; /* and those before it: to be stopped when we die
 /* Its sockets are only there if the server did not remove them. Async-signal-safe. */
 static void remove_dir(struct served *s)
 {
-	static const char *const names[] = { "nic",	"stream",  "idle", "a",		"b",
-					     "guest-a", "guest-b", "copy", "copy-guest" };
+	static const char *const names[] = { "nic", "nic-b",   "stream",  "idle", "a",
+					     "b",   "guest-a", "guest-b", "copy", "copy-guest" };
 	int dir = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -211,6 +211,17 @@ void serve_sockets(struct served *s)
 	start(s, (const char *[]) { getenv("OUTRIGGER"), "net", "host", "--stream", stream,
 				    "--stream", idle, "--dgram", a, "--dgram", b, "--log-level",
 				    "warning", NULL });
+}
+
+void serve_kernel_nics(struct served *s)
+{
+	char other[96];
+
+	make_dir(s);
+	served_path(s, "nic-b", other, sizeof(other));
+	start(s, (const char *[]) { getenv("OUTRIGGER"), "net", "host", "--network", "kernel",
+				    "--net-uuid", "5b2a8d5e-6d6a-4c5e-9a68-2f1b7f0c9d11", "--nic",
+				    s->nic, "--nic", other, "--log-level", "warning", NULL });
 }
 
 void served_path(const struct served *s, const char *name, char *buf, size_t size)
