@@ -25,6 +25,7 @@
 #include "config.h"
 #include "net/control/control.h"
 #include "net/idle.h"
+#include "net/kernel/privilege.h"
 #include "net/service.h"
 #include "sys/activation.h"
 #include "sys/fd_limit.h"
@@ -197,6 +198,14 @@ static void say_ready(const struct net_command *command)
 		background_ready(command->background);
 }
 
+static void limit_privileges(const struct net_command *command)
+{
+	int r = privilege_limit(&command->settings->network);
+
+	if (r < 0)
+		log_warning("privileges that are not needed any more are kept: %s", strerror(-r));
+}
+
 static int serve(struct net_command *command)
 {
 	int r = signals_start(command);
@@ -211,6 +220,8 @@ static int serve(struct net_command *command)
 	r = service_start(command);
 	if (r < 0)
 		return r;
+	if (command->settings->network.kind == NETWORK_KERNEL)
+		limit_privileges(command);
 	say_ready(command);
 	uv_run(&command->loop, UV_RUN_DEFAULT);
 	(void)notify_service_manager("STOPPING=1"); /* READY=1 had the warning */

@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import unittest
 
@@ -75,10 +76,10 @@ class KernelTestCase(unittest.TestCase):
             guest.address = guest.lease["address"]
         return guest
 
-    def refused(self, *arguments, mode="shared", **popen):
+    def refused(self, *arguments, mode="shared", before=(), **popen):
         """Start one that must not start. Return: what it said"""
-        process = fixture.Process(["net", mode, "--network", "kernel", "--stream", self.directory.join("no"), *arguments],
-                                  **popen)
+        process = fixture.Process([*before, "net", mode, "--network", "kernel", "--stream", self.directory.join("no"),
+                                   *arguments], **popen)
         try:
             self.assertNotEqual(process.wait(), 0)
             self.assertIsNone(fixture.sanitizer_report(process.stderr()))
@@ -93,6 +94,24 @@ class KernelTestCase(unittest.TestCase):
 def setting(family, interface, name):
     with open(f"/proc/sys/net/{family}/conf/{interface}/{name}", encoding="ascii") as file:
         return int(file.read())
+
+
+def status_of(pid):
+    """/proc/PID/status, by name."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return {name: value.strip() for name, value in (line.split(":", 1) for line in file.read().splitlines())}
+
+
+def capabilities(status, name):
+    """A set of the kernel's numbers. name: CapPrm..."""
+    return {bit for bit in range(64) if int(status[name], 16) >> bit & 1}
+
+
+def unprivileged(names):
+    """Arguments of setpriv: run outrigger as nobody with these capabilities, as systemd would do it."""
+    listed = ",".join("+" + name for name in names.split(","))
+    return ["--reuid", "65534", "--regid", "65534", "--clear-groups", f"--inh-caps=-all,{listed}",
+            f"--ambient-caps=-all,{listed}", f"--bounding-set=-all,{listed}", fixture.executable()]
 
 
 def dnsmasq_pid(network):
@@ -543,6 +562,66 @@ class Ends(KernelTestCase):
         self.assertIsNotNone(guest.process.pid)
 
 
+# linux/capability.h
+CHOWN, DAC_OVERRIDE, KILL, SETGID, SETUID, BIND_SERVICE, NET_ADMIN, NET_RAW, MKNOD = 0, 1, 5, 6, 7, 10, 12, 13, 27
+
+
+class Privileges(KernelTestCase):
+    arguments = None
+
+    def serves(self, network):
+        """A guest comes, and dnsmasq is started again, with what is left."""
+        self.network = network
+        self.outside.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        self.assertEqual(self.guest(0).ask("10.9.0.2", PORT), "10.9.0.1")
+        first = dnsmasq_pid(network)
+        os.kill(first, signal.SIGKILL)
+        vu.wait_until(lambda: dnsmasq_pid(network) not in (None, first), "another dnsmasq")
+        self.guest(1)
+
+    def let_everybody_make_taps(self):
+        """As on Debian, where udev sees to it."""
+        os.mknod("/run/tun", 0o666 | stat.S_IFCHR, os.makedev(10, 200))
+        os.chmod("/run/tun", 0o666)
+        ns.mount("/run/tun", "/dev/net/tun", flags=ns.MS_BIND)
+        self.addCleanup(os.unlink, "/run/tun")
+        self.addCleanup(ns.umount, "/dev/net/tun")
+
+    def test_root_keeps_what_is_needed_while_it_runs_and_no_program_gets_more(self):
+        network = self.start(*SHARED)
+        status = status_of(network.pid)
+        kept = {CHOWN, DAC_OVERRIDE, KILL, SETGID, SETUID, BIND_SERVICE, NET_ADMIN, NET_RAW}
+        for name in "CapPrm", "CapEff", "CapBnd":
+            self.assertEqual(capabilities(status, name), kept & capabilities(status_of("self"), name), name)
+        self.assertEqual((int(status["CapInh"], 16), int(status["CapAmb"], 16), status["NoNewPrivs"]), (0, 0, "1"))
+        self.serves(network)
+
+    def test_a_bridged_network_may_make_devices_besides(self):
+        ns.ip("link", "add", "br9", "type", "bridge")
+        self.addCleanup(ns.ip, "link", "del", "br9")
+        network = fixture.Server([], ["net", "bridged", "--ifname", "br9", "--stream", self.directory.join("ports")])
+        self.addCleanup(network.kill)
+        self.assertIn(MKNOD, capabilities(status_of(network.pid), "CapPrm"))
+
+    def test_a_user_with_three_ambient_capabilities_serves_and_hands_them_to_dnsmasq_only(self):
+        self.let_everybody_make_taps()
+        os.chmod(self.directory.path, 0o777)
+        path = self.directory.join("ports")
+        network = fixture.Server([path], [*unprivileged("net_admin,net_bind_service,net_raw"), "net", "shared", "--network",
+                                          "kernel", "--stream", path, *SHARED], shutil.which("setpriv"),
+                                 env={**os.environ, "RUNTIME_DIRECTORY": self.directory.join("run")})
+        network.path = path
+        self.addCleanup(network.kill)
+        status = status_of(network.pid)
+        self.assertEqual(status["Uid"].split()[0], "65534")
+        self.assertEqual(capabilities(status, "CapPrm"), {BIND_SERVICE, NET_ADMIN, NET_RAW})
+        self.assertEqual((int(status["CapAmb"], 16), status["NoNewPrivs"]), (0, "1"))
+        self.assertEqual(status_of(dnsmasq_pid(network))["Uid"].split()[0], "65534")
+        self.serves(network)
+        network.stop()
+        self.assertEqual([link for link in self.links() if link.startswith("rig")], [])
+
+
 class Refused(KernelTestCase):
     arguments = None
 
@@ -563,6 +642,12 @@ class Refused(KernelTestCase):
         self.assertEqual(process.returncode, 1, process.stderr)
         for word in ("CAP_NET_ADMIN", "setcap", "AmbientCapabilities=", "--network user"):
             self.assertIn(word, process.stderr)
+
+    def test_each_capability_that_dnsmasq_takes_is_named_if_it_is_missing(self):
+        for missing, others in ("bind_service", "admin,net_raw"), ("raw", "admin,net_bind_service"):
+            said = self.refused(*SHARED, program=shutil.which("setpriv"),
+                                before=unprivileged("net_" + others))
+            self.assertIn(f"the capability CAP_NET_{missing.upper()} ", said)
 
     def assert_nothing_is_left(self):
         self.assertEqual([link for link in self.links() if link.startswith("rig")], [])

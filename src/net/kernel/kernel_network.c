@@ -309,7 +309,7 @@ static int check_supported(const struct network_config *config, char **ret_error
 			return r;
 		}
 	}
-	return privilege_check(ret_error);
+	return privilege_check(config, ret_error);
 }
 
 static int make_own(struct kernel_network *kernel, char **ret_error)

@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * privilege.c - capabilities, by the system calls themselves: between fork and exec nothing else
- * may be called
+ * privilege.c - which capabilities, when
+ *
+ *	at the start		CAP_NET_ADMIN; _BIND_SERVICE and _RAW for dnsmasq
+ *	while it runs		these; as root what it takes to be dnsmasq's user, and to make
+ *				sockets where and for whom it is asked to
+ *	dnsmasq			these three
+ *	ovs-vsctl		CAP_DAC_OVERRIDE
+ *
+ * privilege_become() makes the system calls itself: between fork and exec nothing else may be
+ * called.
  */
 #include "net/kernel/privilege.h"
 
@@ -13,6 +21,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "net/network_config.h"
+#include "sys/capabilities.h"
 #include "sys/explain.h"
 
 static int get(struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3])
@@ -29,22 +39,55 @@ static int set(const struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
-int privilege_explain(int error, char **ret_error)
+static int explain_missing(int error, const char *missing, char **ret_error)
 {
 	return explain(
 		ret_error, error,
-		"--network kernel: the capability CAP_NET_ADMIN is missing; run as root, or grant it "
+		"--network kernel: the capability %s is missing; run as root, or grant it "
 		"(setcap cap_net_admin,cap_net_bind_service,cap_net_raw+ep on the program, or systemd's "
-		"AmbientCapabilities=), or use --network user, which needs none");
+		"AmbientCapabilities=), or use --network user, which needs none",
+		missing);
 }
 
-int privilege_check(char **ret_error)
+int privilege_explain(int error, char **ret_error)
+{
+	return explain_missing(error, "CAP_NET_ADMIN", ret_error);
+}
+
+int privilege_check(const struct network_config *config, char **ret_error)
 {
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	bool dnsmasq = config->mode != NETWORK_BRIDGED && !config->uuid_given;
+	uint32_t have = 0;
 
-	if (get(data) == 0 && data[0].effective & privilege_bit(CAP_NET_ADMIN))
-		return 0;
-	return privilege_explain(-EPERM, ret_error);
+	if (get(data) == 0)
+		have = data[0].effective;
+	if (!(have & privilege_bit(CAP_NET_ADMIN)))
+		return privilege_explain(-EPERM, ret_error);
+	if (dnsmasq && !(have & privilege_bit(CAP_NET_BIND_SERVICE)))
+		return explain_missing(-EPERM, "CAP_NET_BIND_SERVICE (for DHCP and DNS)",
+				       ret_error);
+	if (dnsmasq && !(have & privilege_bit(CAP_NET_RAW)))
+		return explain_missing(-EPERM, "CAP_NET_RAW (for DHCP)", ret_error);
+	return 0;
+}
+
+int privilege_limit(const struct network_config *config)
+{
+	static const int keep[] = {
+		CAP_NET_ADMIN,	      /* ports and forwards come and go */
+		CAP_NET_BIND_SERVICE, /* dnsmasq's; forwarded ports */
+		CAP_NET_RAW,	      /* dnsmasq's */
+		CAP_SETUID,
+		CAP_SETGID,	  /* dnsmasq is started again, as its user */
+		CAP_KILL,	  /* and ended */
+		CAP_CHOWN,	  /* sockets for a group */
+		CAP_DAC_OVERRIDE, /* sockets in directories of others; Open vSwitch's socket */
+		CAP_MKNOD,	  /* bridged, in a container: the device of a macvtap */
+	};
+	size_t n = sizeof(keep) / sizeof(keep[0]);
+
+	return capabilities_keep(keep, config->mode == NETWORK_BRIDGED ? n : n - 1);
 }
 
 /* Keeps the permitted capabilities over the change of user. */

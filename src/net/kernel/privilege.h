@@ -8,8 +8,20 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/** privilege_check() - is CAP_NET_ADMIN in effect? @ret_error says how to grant it. Return: 0, -EPERM */
-int privilege_check(char **ret_error);
+struct network_config;
+
+/**
+ * privilege_check() - is what such a network takes in effect? @ret_error says what is missing, and
+ * how to grant it. Return: 0, -EPERM
+ */
+int privilege_check(const struct network_config *config, char **ret_error);
+
+/**
+ * privilege_limit() - once the network stands, before guests are let in: the process keeps what
+ * is needed while it runs. For good, and for the whole process: it is the command's to call.
+ * Return: 0, -errno (it goes on with more than it needs)
+ */
+int privilege_limit(const struct network_config *config);
 
 /** privilege_explain() - the same sentence, for a refusal by the kernel. Return: @error */
 int privilege_explain(int error, char **ret_error);
