@@ -4,7 +4,8 @@
  *
  *   switch -- peek --> fragments --> services --> uplink_filter --> host_nat --> flow_budget -.
  *                                                                              slirp_input() <'
- *   switch <-- send -- packet_split <-- services <-- host_nat <------------------ send_packet
+ *                                                                                            '-> tcp_cork
+ *   switch <-- send -- packet_split <-- services <-- host_nat <-- ack_thin <----- send_packet
  *
  * libslirp turns guests' packets into sockets of this process: NAT without privileges. It also is
  * the DNS forwarder and the IPv6 router. Who has which address: struct network_addresses. For
@@ -28,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/user/ack_thin.h"
 #include "net/user/dns_rewrite.h"
 #include "net/user/flow_budget.h"
 #include "net/user/forward.h"
@@ -37,6 +39,7 @@
 #include "net/user/packet.h"
 #include "net/user/packet_split.h"
 #include "net/user/slirp_poll.h"
+#include "net/user/tcp_cork.h"
 #include "net/user/unix_forward.h"
 #include "net/user/uplink_filter.h"
 #include "net/user/uplink_timer.h"
@@ -57,6 +60,9 @@ struct uplink {
 	struct slirp_poll *poll;
 	struct eth_switch *eth_switch;
 	struct flow_budget *budget;
+	struct tcp_cork *cork;
+	struct ack_thin acks; /* while in_batch */
+	bool in_batch;	      /* frames of guests are worked on */
 	struct channel *channel;
 	uv_loop_t *loop;
 	struct network_addresses addresses;
@@ -107,17 +113,25 @@ void uplink_send(struct uplink *uplink, const uint8_t *frame, size_t len)
 	}
 }
 
-static ssize_t send_packet(const void *packet, size_t packet_len, void *opaque)
+static void send_to_guest(void *opaque, const uint8_t *frame, size_t len)
 {
 	struct uplink *uplink = opaque;
 	const struct uplink_services *services = uplink->services;
-	const uint8_t *frame = packet;
-	size_t len = packet_len;
 
 	host_nat_to_guest(uplink->host_nat, uv_now(uplink->loop), &frame, len);
 	if (!services || !services->to_guest || services->to_guest(uplink->opaque, &frame, &len))
 		uplink_send(uplink, frame, len);
-	return (ssize_t)packet_len;
+}
+
+static ssize_t send_packet(const void *packet, size_t len, void *opaque)
+{
+	struct uplink *uplink = opaque;
+
+	if (uplink->in_batch)
+		ack_thin_send(&uplink->acks, packet, len);
+	else
+		send_to_guest(uplink, packet, len);
+	return (ssize_t)len;
 }
 
 /* Forwards */
@@ -260,12 +274,17 @@ static void take(struct uplink *uplink, const struct frame *frame)
 		return;
 	if (!may_open(uplink, bytes, len))
 		return;
+	tcp_cork_frame(uplink->cork, bytes, len);
 	slirp_input(uplink->slirp, bytes, (int)len);
+	tcp_cork_framed(uplink->cork);
 	flow_budget_answered(uplink->budget);
 	note_neighbour(uplink, bytes, len);
 }
 
-/* Until empty; bounded by the queue, which nobody fills meanwhile. */
+/*
+ * Until empty; bounded by the queue, which nobody fills meanwhile. What is there is one batch for the
+ * guests' connections, in both directions.
+ */
 static void on_ready(void *opaque)
 {
 	struct uplink *uplink = opaque;
@@ -273,11 +292,15 @@ static void on_ready(void *opaque)
 	size_t n;
 
 	slirp_poll_refresh(uplink->poll);
+	uplink->in_batch = true;
 	while ((n = channel_peek(uplink->channel, frames, FRAMES_AT_ONCE)) > 0) {
 		for (size_t i = 0; i < n; i++)
 			take(uplink, &frames[i]);
 		channel_consume(uplink->channel, n);
 	}
+	uplink->in_batch = false;
+	tcp_cork_release(uplink->cork);
+	ack_thin_flush(&uplink->acks);
 	flush(uplink);
 	slirp_poll_changed(uplink->poll);
 }
@@ -335,6 +358,7 @@ static void register_poll_fd(int fd, void *opaque)
 
 	/* The next fill will name it. */
 	flow_budget_opened(uplink->budget, fd);
+	tcp_cork_opened(uplink->cork, fd);
 	slirp_poll_hold(uplink->poll, flow_budget_is_full(uplink->budget));
 }
 
@@ -344,6 +368,7 @@ static void unregister_poll_fd(int fd, void *opaque)
 
 	slirp_poll_forget(uplink->poll, fd);
 	flow_budget_closed(uplink->budget, fd);
+	tcp_cork_closed(uplink->cork, fd);
 	slirp_poll_hold(uplink->poll, flow_budget_is_full(uplink->budget));
 }
 
@@ -434,6 +459,7 @@ int uplink_new(uv_loop_t *loop, const struct network_config *config, struct eth_
 	if (!uplink)
 		return -ENOMEM;
 	uplink->loop = loop;
+	uplink->acks = (struct ack_thin) { .send = send_to_guest, .opaque = uplink };
 	uplink->services = services;
 	uplink->eth_switch = eth_switch;
 	uplink->opaque = opaque;
@@ -446,6 +472,9 @@ int uplink_new(uv_loop_t *loop, const struct network_config *config, struct eth_
 	if (r < 0)
 		goto fail;
 	r = flow_budget_new(&uplink->budget);
+	if (r < 0)
+		goto fail;
+	r = tcp_cork_new(&uplink->cork);
 	if (r < 0)
 		goto fail;
 	r = slirp_poll_new(loop, &uplink->poll);
@@ -477,5 +506,6 @@ void uplink_free(struct uplink *uplink)
 	host_nat_free(uplink->host_nat);
 	fragments_free(uplink->fragments);
 	flow_budget_free(uplink->budget);
+	tcp_cork_free(uplink->cork);
 	free(uplink);
 }
