@@ -13,7 +13,7 @@
 #	SANITIZE=address,undefined	or thread
 #	WERROR=true		warnings are errors
 #	RELEASE=true		as it is measured and installed: without tests, optimized across files
-#	SUITES="unit spec"	only these tests (unit, fuzz, spec, net, vm)
+#	SUITES="unit spec"	only these tests (unit, fuzz, spec, net, vmnet, vm)
 #	BUILD=folder		instead of one per combination of the above
 #
 # QEMU, the guest and Open vSwitch of the tests are in build/vm, whatever the build folder is.
@@ -25,7 +25,7 @@ export CC
 SANITIZE ?= none
 WERROR   ?= false
 RELEASE  ?= false
-SUITES   ?= unit fuzz spec net vm
+SUITES   ?= unit fuzz spec net vmnet vm
 PREFIX   ?= /usr/local
 
 variant := $(filter-out gcc cc,$(notdir $(CC)))
