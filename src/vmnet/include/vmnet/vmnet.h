@@ -5,8 +5,9 @@
  * A program starts interfaces and reads and writes Ethernet frames. What is the same, what differs
  * and which key is good for what: docs/vmnet.md.
  *
- * Each declaration says by VMNET_SINCE() which macOS it came with. With -DVMNET_API=101500 (10.15),
- * 110000 (11.0), 150400 (15.4) and so on this is the header as of that release; by default all of it.
+ * Each declaration says by VMNET_SINCE() which macOS it came with. With
+ * -D__MAC_OS_X_VERSION_MAX_ALLOWED=101500 (10.15), 110000 (11.0), 150400 (15.4) and so on this is the
+ * header as of that release; by default all of it.
  *
  * Handlers are blocks, which need clang -fblocks; to other compilers they are opaque pointers.
  *
@@ -23,11 +24,12 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <Availability.h>
 #include <dispatch/dispatch.h>
 #include <xpc/xpc.h>
 
 #ifndef VMNET_API
-#define VMNET_API 260000
+#define VMNET_API __MAC_OS_X_VERSION_MAX_ALLOWED
 #endif
 #define VMNET_SINCE(major, minor) (VMNET_API >= (major)*10000 + (minor)*100)
 
