@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <CoreFoundation/CFBase.h>
+
 void darwin_object_get(struct darwin_object *object)
 {
 	if (object)
@@ -18,6 +20,17 @@ void darwin_object_put(struct darwin_object *object)
 	 * what others did, for the thread that ends it. */
 	if (object && atomic_fetch_sub_explicit(&object->refs, 1, memory_order_acq_rel) == 1)
 		object->cls->free(object);
+}
+
+CFTypeRef CFRetain(CFTypeRef object)
+{
+	darwin_object_get((struct darwin_object *)object);
+	return object;
+}
+
+void CFRelease(CFTypeRef object)
+{
+	darwin_object_put((struct darwin_object *)object);
 }
 
 void *darwin_alloc(size_t size)

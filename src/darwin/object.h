@@ -2,7 +2,9 @@
 /*
  * object.h - what everything begins with that a program can retain and release
  *
- * xpc_release() and dispatch_release() get any such object and find here how to free it.
+ * xpc_release(), dispatch_release() and CFRelease() get any such object and find here how to free it; so
+ * do libvmnet's network objects begin with one. Not installed: for the libraries of this tree, of which
+ * libvmnet counts by CFRetain() and CFRelease().
  *
  * Any thread: the count is atomic, and who lets go of the last reference sees all that others did
  * with the object before they let go of theirs.

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include <CoreFoundation/CoreFoundation.h>
 #include <xpc/xpc.h>
 
 #include "darwin/block.h"
@@ -241,6 +242,18 @@ static void a_value_outlives_its_container_if_it_is_retained(void **state)
 	xpc_release(kept);
 }
 
+static void references_are_the_same_by_every_name(void **state)
+{
+	xpc_object_t name = xpc_string_create("eth0");
+
+	assert_ptr_equal(CFRetain(name), name);
+	xpc_release(name);
+	assert_string_equal(xpc_string_get_string_ptr(name), "eth0");
+	CFRelease(name);
+	assert_null(CFRetain(NULL));
+	CFRelease(NULL);
+}
+
 /* ---- arrays ------------------------------------------------------------------------ */
 
 static void an_array_keeps_its_order_and_answers_nothing_past_its_end(void **state)
@@ -421,6 +434,7 @@ int main(void)
 		cmocka_unit_test(a_later_value_of_a_key_replaces_and_none_removes),
 		cmocka_unit_test(a_dictionary_is_made_of_pairs_without_the_incomplete),
 		cmocka_unit_test(a_value_outlives_its_container_if_it_is_retained),
+		cmocka_unit_test(references_are_the_same_by_every_name),
 		cmocka_unit_test(an_array_keeps_its_order_and_answers_nothing_past_its_end),
 		cmocka_unit_test(walkers_see_all_in_order_until_they_decline),
 		cmocka_unit_test(nothing_is_walked_in_what_is_no_container),

@@ -25,6 +25,7 @@
 #include <sys/uio.h>
 
 #include <Availability.h>
+#include <CoreFoundation/CFBase.h>
 #include <dispatch/dispatch.h>
 #include <xpc/xpc.h>
 
