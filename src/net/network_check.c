@@ -50,6 +50,8 @@ int network_config_check(const struct network_config *config, char **ret_error)
 {
 	int r = network_check_mode(config, ret_error);
 
+	if (r >= 0)
+		r = network_check_features(config, ret_error);
 	if (r >= 0 && config->mode != NETWORK_BRIDGED)
 		r = check_own(config, ret_error);
 	if (r < 0)

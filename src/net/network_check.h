@@ -16,6 +16,9 @@ int network_check_mode(const struct network_config *config, char **ret_error);
 /** network_check_addresses() - subnet and range; not for bridged networks, which have none */
 int network_check_addresses(const struct network_config *config, char **ret_error);
 
+/** network_check_features() - what it is told not to do, or to do elsewhere */
+int network_check_features(const struct network_config *config, char **ret_error);
+
 /** network_check_dhcp() - reservations, and what DHCP says, if there is DHCP. After addresses */
 int network_check_dhcp(const struct network_config *config, char **ret_error);
 

@@ -113,6 +113,7 @@ void network_config_addresses(const struct network_config *config, struct networ
 		.first_lease = address_plus(config->start_address, 1),
 		.last_lease = config->end_address,
 		.prefix6 = address6_in(config->nat66_prefix, 0),
-		.gateway6 = address6_in(config->nat66_prefix, 2),
+		.gateway6 =
+			config->host6_given ? config->host6 : address6_in(config->nat66_prefix, 2),
 	};
 }

@@ -72,7 +72,14 @@ struct network_config {
 
 	bool uuid_given; /* host mode: a named network without DHCP and, by default, without host */
 	uint8_t uuid[16];
+	bool host6_given; /* with UUID and addresses: the host's IPv6 address, and the prefix */
+	struct in6_addr host6;
 	const char *ifname; /* bridged: what to plug into */
+
+	/* What a network does unless told otherwise. */
+	bool no_nat44, no_nat66; /* shared: no way out by IPv4, by IPv6; see outrigger(1) */
+	bool no_dns, no_ra;	 /* nobody tells guests of a name server, of a router by IPv6 */
+	const char *uplink;	 /* shared: leave by this interface only; NULL: as routes go */
 
 	struct network_dhcp dhcp;
 	struct network_reservation *reservations;
@@ -114,7 +121,7 @@ struct network_addresses {
 	struct in_addr gateway;
 	struct in_addr first_lease, last_lease; /* inclusive */
 	struct in6_addr prefix6;		/* 64 bits of it */
-	struct in6_addr gateway6;		/* ::2 in it: libslirp's router is fe80::2 */
+	struct in6_addr gateway6; /* ::2 in it (libslirp's router is fe80::2), or as given */
 };
 
 /** network_config_addresses() - any config; they make sense once it has passed the check below */

@@ -103,6 +103,23 @@ static void small_mtus_have_no_ipv6(void **state)
 	expect_line(&config, "enable-ra", false);
 }
 
+static void what_is_switched_off_is_not_there(void **state)
+{
+	struct network_config config = config_of(NETWORK_SHARED);
+
+	config.no_dns = true;
+	config.dhcp.domain = "vm.test";
+	expect_line(&config, "port=0", true);
+	expect_line(&config, "domain=vm.test", true);
+	expect_line(&config, "dhcp-option=option:dns-server", true);
+	expect_line(&config, "enable-ra", true);
+	config.no_dns = false;
+	config.no_ra = true;
+	expect_line(&config, "port=0", false);
+	expect_line(&config, "dhcp-option=option:dns-server", false);
+	expect_line(&config, "enable-ra", false);
+}
+
 static void name_servers_and_domain_are_told(void **state)
 {
 	struct network_config config = config_of(NETWORK_SHARED);
@@ -429,6 +446,7 @@ int main(void)
 		cmocka_unit_test(without_dhcp_there_is_no_range),
 		cmocka_unit_test(a_host_network_has_no_router_and_asks_nobody),
 		cmocka_unit_test(small_mtus_have_no_ipv6),
+		cmocka_unit_test(what_is_switched_off_is_not_there),
 		cmocka_unit_test(name_servers_and_domain_are_told),
 		cmocka_unit_test(a_boot_file_is_one_value_whatever_is_in_it),
 		cmocka_unit_test(files_are_in_the_directory_whatever_its_name),

@@ -74,6 +74,28 @@ static void only_a_shared_network_is_masqueraded(void **state)
 	expect(&config, "iifname \"rig7\" counter drop\noifname \"rig7\" counter drop\n", true);
 }
 
+static void what_is_not_masqueraded_is_said(void **state)
+{
+	struct network_config config = config_of(NETWORK_SHARED);
+
+	config.no_nat44 = true;
+	expect(&config, "oifname != \"rig7\" ip saddr", false);
+	expect(&config, "oifname != \"rig7\" ip6 saddr", true);
+	config.no_nat44 = false;
+	config.no_nat66 = true;
+	expect(&config, "oifname != \"rig7\" ip saddr", true);
+	expect(&config, "oifname != \"rig7\" ip6 saddr", false);
+}
+
+static void with_an_uplink_nothing_leaves_elsewhere(void **state)
+{
+	struct network_config config = config_of(NETWORK_SHARED);
+
+	expect(&config, "iifname \"rig7\" oifname != ", false);
+	config.uplink = "eth9";
+	expect(&config, "iifname \"rig7\" oifname != \"eth9\" counter drop\n", true);
+}
+
 static void isolated_guests_are_not_routed_to_each_other(void **state)
 {
 	struct network_config config = config_of(NETWORK_SHARED);
@@ -282,6 +304,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(braces_are_closed),
 		cmocka_unit_test(only_a_shared_network_is_masqueraded),
+		cmocka_unit_test(what_is_not_masqueraded_is_said),
+		cmocka_unit_test(with_an_uplink_nothing_leaves_elsewhere),
 		cmocka_unit_test(isolated_guests_are_not_routed_to_each_other),
 		cmocka_unit_test(what_is_allowed_stands_before_what_is_closed),
 		cmocka_unit_test(metadata_of_clouds_is_closed),

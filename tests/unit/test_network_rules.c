@@ -80,6 +80,60 @@ static void an_identifier_is_for_host_networks(void **state)
 	bad(&config, "--net-uuid: a bridged network", "leave it out");
 }
 
+static void a_way_out_is_for_shared_networks(void **state)
+{
+	for (enum network_mode mode = NETWORK_SHARED; mode <= NETWORK_BRIDGED; mode++) {
+		struct network_config no_nat44 = default_of(mode), no_nat66 = default_of(mode),
+				      uplink = default_of(mode);
+
+		no_nat44.no_nat44 = no_nat66.no_nat66 = true;
+		uplink.uplink = "eth0";
+		if (mode == NETWORK_SHARED) {
+			good(&no_nat44);
+			good(&no_nat66);
+			good(&uplink);
+			continue;
+		}
+		bad(&no_nat44, "--nat44 off: a ", "serve a shared network");
+		bad(&no_nat66, "--nat66 off: a ", "serve a shared network");
+		bad(&uplink, "--uplink: a ", "serve a shared network");
+	}
+}
+
+static void a_bridged_network_has_the_services_of_its_segment(void **state)
+{
+	for (enum network_mode mode = NETWORK_SHARED; mode <= NETWORK_BRIDGED; mode++) {
+		struct network_config no_dns = default_of(mode), no_ra = default_of(mode);
+
+		no_dns.no_dns = no_ra.no_ra = true;
+		if (mode == NETWORK_BRIDGED) {
+			bad(&no_dns, "--dns-proxy off: a bridged network", "leave it out");
+			bad(&no_ra, "--router-advertisement off: a bridged network",
+			    "leave it out");
+		} else {
+			good(&no_dns);
+			good(&no_ra);
+		}
+	}
+}
+
+static void the_hosts_ipv6_address_is_of_a_named_network_with_addresses(void **state)
+{
+	struct network_config config = default_of(NETWORK_HOST);
+
+	config.host6_given = true;
+	config.host6 = (struct in6_addr) { .s6_addr = { 0xfd, [15] = 1 } };
+	bad(&config, "--host-ipv6 fd00::1: ", "--net-uuid");
+	config.uuid_given = true;
+	bad(&config, "--host-ipv6 fd00::1: ", "three addresses");
+	config.addresses_given = true;
+	good(&config);
+	config.host6.s6_addr[15] = 0;
+	bad(&config, "--host-ipv6 fd00::: ", "fd12:3456:789a::1");
+	config.host6 = (struct in6_addr) { .s6_addr = { 0x20, 1, [15] = 1 } };
+	bad(&config, "--host-ipv6 2001::1: ", "inside fd00::/8");
+}
+
 static void a_nat66_prefix_is_for_shared_networks(void **state)
 {
 	for (enum network_mode mode = NETWORK_SHARED; mode <= NETWORK_BRIDGED; mode++) {
@@ -337,6 +391,9 @@ int main(void)
 		cmocka_unit_test(shared_and_host_networks_can_be_of_either_kind),
 		cmocka_unit_test(an_interface_is_for_bridged_networks_and_needed_there),
 		cmocka_unit_test(an_identifier_is_for_host_networks),
+		cmocka_unit_test(a_way_out_is_for_shared_networks),
+		cmocka_unit_test(a_bridged_network_has_the_services_of_its_segment),
+		cmocka_unit_test(the_hosts_ipv6_address_is_of_a_named_network_with_addresses),
 		cmocka_unit_test(a_nat66_prefix_is_for_shared_networks),
 		cmocka_unit_test(a_bridged_network_has_no_addresses_of_its_own),
 		cmocka_unit_test(access_to_the_host_needs_a_host_in_the_network),

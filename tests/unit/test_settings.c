@@ -160,6 +160,12 @@ static const struct {
 	{ "control", "/tmp/c,mac=02:00:00:00:00:01",
 	  "the control socket has path, mode and group" },
 	{ "control", "/tmp/c,mode=9", "mode=9: no mode of a file" },
+	{ "host-ipv6", "10.0.0.1", "no IPv6 address" },
+	{ "nat44", "no", "neither on nor off" },
+	{ "nat66", "", "neither on nor off" },
+	{ "uplink", "a/b", "no name of an interface" },
+	{ "dns-proxy", "0", "neither on nor off" },
+	{ "router-advertisement", "x", "neither on nor off" },
 	{ "exit-when-idle", "86401", "seconds: " },
 	{ "log-level", "loud", "give error, warning, info or debug" },
 };

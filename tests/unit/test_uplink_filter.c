@@ -248,6 +248,30 @@ static void host_mode_reaches_the_gateway_and_nothing_beyond(void **state)
 	assert_false(ipv6_passes(NETWORK_HOST, "fd99::1", UDP, 0));
 }
 
+static bool passes_without(bool nat44, bool nat66, const char *destination)
+{
+	struct network_config config = config_of(NETWORK_SHARED);
+	struct uplink_filter filter;
+	uint8_t frame[128];
+	size_t len = strchr(destination, ':') ? ipv6(frame, destination, TCP, 0)
+					      : ipv4(frame, destination, TCP);
+
+	config.no_nat44 = !nat44;
+	config.no_nat66 = !nat66;
+	uplink_filter_init(&filter, &config);
+	return uplink_filter_passes(&filter, frame, len);
+}
+
+static void without_nat_there_is_no_way_out_but_the_gateway(void **state)
+{
+	assert_false(passes_without(false, true, "192.0.2.1"));
+	assert_true(passes_without(false, true, "192.168.64.1"));
+	assert_true(passes_without(false, true, "2001:db8::1"));
+	assert_false(passes_without(true, false, "2001:db8::1"));
+	assert_true(passes_without(true, false, "fd12::2"));
+	assert_true(passes_without(true, false, "192.0.2.1"));
+}
+
 static void the_hidden_name_server_and_dhcpv6_are_not_reached_directly(void **state)
 {
 	static const enum network_mode modes[] = { NETWORK_SHARED, NETWORK_HOST };
@@ -408,6 +432,7 @@ int main(void)
 		cmocka_unit_test(what_is_allowed_passes_in_both_modes),
 		cmocka_unit_test(nothing_allows_what_no_router_forwards),
 		cmocka_unit_test(host_mode_reaches_the_gateway_and_nothing_beyond),
+		cmocka_unit_test(without_nat_there_is_no_way_out_but_the_gateway),
 		cmocka_unit_test(the_hidden_name_server_and_dhcpv6_are_not_reached_directly),
 		cmocka_unit_test(neighbour_and_router_discovery_pass_in_both_modes),
 		cmocka_unit_test(echo_requests_that_libslirp_cannot_answer_do_not_reach_it),

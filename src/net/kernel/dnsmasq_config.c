@@ -43,6 +43,12 @@ static void print_path(FILE *out, const char *dir, const char *name)
 
 static void print_dns(FILE *out, const struct network_config *config, const char *dir)
 {
+	if (config->no_dns) {
+		fputs("port=0\n", out);
+		if (config->dhcp.domain)
+			fprintf(out, "domain=%s\n", config->dhcp.domain);
+		return;
+	}
 	fputs("no-hosts\nlocalise-queries\naddn-hosts=", out);
 	print_path(out, dir, DNSMASQ_NAMES);
 	if (config->mode == NETWORK_HOST)
@@ -84,11 +90,11 @@ static void print_dhcp(FILE *out, const struct network_config *config, const cha
 	print_path(out, dir, DNSMASQ_HOSTS);
 	if (config->mode == NETWORK_HOST)
 		fputs("dhcp-option=option:router\n", out); /* none */
-	if (dhcp->n_name_servers)
+	if (dhcp->n_name_servers || config->no_dns)	   /* without an address: none is told of */
 		fputs("dhcp-option=option:dns-server", out);
 	for (size_t i = 0; i < dhcp->n_name_servers; i++)
 		fprintf(out, ",%s", network_text(dhcp->name_servers[i]).s);
-	if (dhcp->n_name_servers)
+	if (dhcp->n_name_servers || config->no_dns)
 		fputc('\n', out);
 	print_boot(out, config);
 }
@@ -98,7 +104,7 @@ static void print_ra(FILE *out, const struct network_config *config, const char 
 {
 	struct network_addresses addresses;
 
-	if (config->mtu < MTU_MIN_IPV6)
+	if (config->mtu < MTU_MIN_IPV6 || config->no_ra)
 		return;
 	network_config_addresses(config, &addresses);
 	fprintf(out, "enable-ra\ndhcp-range=%s,ra-stateless,64\nra-param=%s,mtu:%u,%d,%d\n",

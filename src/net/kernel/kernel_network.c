@@ -14,6 +14,7 @@
 #include "net/kernel/kernel_network.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -301,6 +302,10 @@ static int check_supported(const struct network_config *config, char **ret_error
 			ret_error, -EOPNOTSUPP,
 			"--start-address: a kernel network with --net-uuid has no address of the "
 			"host's; leave the three addresses out");
+	if (config->uplink && !if_nametoindex(config->uplink))
+		return explain(ret_error, -ENODEV,
+			       "--uplink %s: the host has no such interface; see: ip link",
+			       config->uplink);
 	for (size_t i = 0; i < config->n_reservations; i++) {
 		int r = check_name(&config->reservations[i], ret_error);
 

@@ -8,7 +8,9 @@
  *   host               yes
  *   outside, others    answers, forwards
  *
- * Masquerading asks the routing table for every connection anew: no uplink is named. Between two
+ * Masquerading asks the routing table for every connection anew: no uplink is named, unless by
+ * --uplink: what the routes send elsewhere is dropped then. With --nat44 off and --nat66 off guests
+ * leave with their own addresses, for a network outside that knows the way back. Between two
  * networks of ours each one's table drops what begins outside of it.
  *
  * The kernel never delivers a guest's packet to 127.0.0.0/8, so what is bound to the host's loopback
@@ -113,6 +115,9 @@ static void rules_forward(FILE *out, const struct network_config *config,
 	print_subnet4(out, addresses);
 	fprintf(out, " counter drop\niifname \"%s\" ip6 saddr != %s/64 counter drop\n", bridge,
 		network_text6(&addresses->prefix6).s);
+	if (config->uplink)
+		fprintf(out, "iifname \"%s\" oifname != \"%s\" counter drop\n", bridge,
+			config->uplink);
 	rules_metadata(out, config, bridge);
 	fputs("jump opened\n}\n", out);
 }
@@ -140,12 +145,14 @@ static void rules_postrouting(FILE *out, const struct network_config *config,
 	print_subnet4(out, addresses);
 	fprintf(out, " masquerade\noifname \"%s\" ct status dnat ip6 saddr %s/64 masquerade\n",
 		bridge, network_text6(&addresses->prefix6).s);
-	if (config->mode == NETWORK_SHARED) {
+	if (config->mode == NETWORK_SHARED && !config->no_nat44) {
 		fprintf(out, "oifname != \"%s\" ip saddr ", bridge);
 		print_subnet4(out, addresses);
-		fprintf(out, " masquerade\noifname != \"%s\" ip6 saddr %s/64 masquerade\n", bridge,
-			network_text6(&addresses->prefix6).s);
+		fputs(" masquerade\n", out);
 	}
+	if (config->mode == NETWORK_SHARED && !config->no_nat66)
+		fprintf(out, "oifname != \"%s\" ip6 saddr %s/64 masquerade\n", bridge,
+			network_text6(&addresses->prefix6).s);
 	fputs("}\n", out);
 }
 

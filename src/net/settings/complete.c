@@ -50,7 +50,9 @@ static int fill_network(struct net_settings *settings, char **ret_error)
 		network->end_address = defaults.end_address;
 		network->subnet_mask = defaults.subnet_mask;
 	}
-	if (!network->prefix_given)
+	if (network->host6_given)
+		memcpy(network->nat66_prefix.s6_addr, network->host6.s6_addr, 8);
+	else if (!network->prefix_given)
 		network->nat66_prefix = defaults.nat66_prefix;
 	if (!network->mtu)
 		network->mtu = defaults.mtu;

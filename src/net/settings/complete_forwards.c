@@ -33,6 +33,22 @@ static bool is_local(const struct sockaddr_storage *host)
 	return true;
 }
 
+/* Clients from outside are answered by the way out, in a user network: which is NAT, or none. */
+static int check_nat(const struct network_config *network, const struct forward_config *forward,
+		     char **ret_error)
+{
+	bool v6 = forward->host.ss_family == AF_INET6;
+
+	if (network->kind != NETWORK_USER || is_local(&forward->host) ||
+	    !(v6 ? network->no_nat66 : network->no_nat44))
+		return 0;
+	return explain(
+		ret_error, -EINVAL,
+		"--forward %s: with --%s off a user network is closed to the outside; listen "
+		"at 127.0.0.1, [::1] or a socket's path, or use --network kernel",
+		text_of(forward).s, v6 ? "nat66" : "nat44");
+}
+
 /* vmnet's table: nobody outside reaches a host network's guests; the host itself does. */
 int complete_forward(const struct network_config *network, const struct forward_config *forward,
 		     char **ret_error)
@@ -47,7 +63,7 @@ int complete_forward(const struct network_config *network, const struct forward_
 			       "--forward %s: a host network is closed to the outside; listen at "
 			       "127.0.0.1, [::1] or a socket's path, or serve a shared network",
 			       text_of(forward).s);
-	return 0;
+	return check_nat(network, forward, ret_error);
 }
 
 int complete_forwards(struct net_settings *settings, char **ret_error)

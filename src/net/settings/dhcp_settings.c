@@ -30,6 +30,24 @@ static int set_dhcp(struct net_settings *settings, char *value, char **ret_error
 	return r;
 }
 
+static int set_dns_proxy(struct net_settings *settings, char *value, char **ret_error)
+{
+	bool on = true;
+	int r = spec_on_off(value, &on, ret_error);
+
+	settings->network.no_dns = !on;
+	return r;
+}
+
+static int set_router_advertisement(struct net_settings *settings, char *value, char **ret_error)
+{
+	bool on = true;
+	int r = spec_on_off(value, &on, ret_error);
+
+	settings->network.no_ra = !on;
+	return r;
+}
+
 static int set_lease_time(struct net_settings *settings, char *value, char **ret_error)
 {
 	uint64_t seconds;
@@ -148,6 +166,11 @@ const struct setting dhcp_settings[] = {
 	  set_reserve },
 	{ "dns", SETTING_LIST, "ADDR", "a name server instead of the gateway; may be repeated",
 	  set_dns },
+	{ "dns-proxy", SETTING_VALUE, "on|off",
+	  "off: no name server at the gateway's address; default: on", set_dns_proxy },
+	{ "router-advertisement", SETTING_VALUE, "on|off",
+	  "off: guests are told of no router and prefix by IPv6; default: on",
+	  set_router_advertisement },
 	{ "domain", SETTING_VALUE, "NAME", "the guests' domain", set_domain },
 	{ "boot-file", SETTING_VALUE, "NAME", "for guests that boot from the network",
 	  set_boot_file },

@@ -132,7 +132,7 @@ bad:
 		       "2f6a7b1c-0d3e-4f58-9a6b-7c8d9e0f1a2b");
 }
 
-static int set_ifname(struct net_settings *settings, char *value, char **ret_error)
+static int check_ifname(const char *value, char **ret_error)
 {
 	if (!*value || strlen(value) >= IF_NAMESIZE || strpbrk(value, "/ ") ||
 	    strcmp(value, ".") == 0 || strcmp(value, "..") == 0)
@@ -141,7 +141,46 @@ static int set_ifname(struct net_settings *settings, char *value, char **ret_err
 			"no name of an interface; it has 1 to %d characters, no slash and no "
 			"space among them",
 			IF_NAMESIZE - 1);
+	return 0;
+}
+
+static int set_ifname(struct net_settings *settings, char *value, char **ret_error)
+{
 	settings->network.ifname = value;
+	return check_ifname(value, ret_error);
+}
+
+static int set_uplink(struct net_settings *settings, char *value, char **ret_error)
+{
+	settings->network.uplink = value;
+	return check_ifname(value, ret_error);
+}
+
+static int set_nat44(struct net_settings *settings, char *value, char **ret_error)
+{
+	bool on = true;
+	int r = spec_on_off(value, &on, ret_error);
+
+	settings->network.no_nat44 = !on;
+	return r;
+}
+
+static int set_nat66(struct net_settings *settings, char *value, char **ret_error)
+{
+	bool on = true;
+	int r = spec_on_off(value, &on, ret_error);
+
+	settings->network.no_nat66 = !on;
+	return r;
+}
+
+static int set_host6(struct net_settings *settings, char *value, char **ret_error)
+{
+	if (inet_pton(AF_INET6, value, &settings->network.host6) != 1)
+		return explain(ret_error, -EINVAL,
+			       "no IPv6 address; give one inside fd00::/8, like "
+			       "fd12:3456:789a::1");
+	settings->network.host6_given = true;
 	return 0;
 }
 
@@ -176,6 +215,16 @@ const struct setting network_settings[] = {
 	{ "mtu", SETTING_VALUE, "BYTES", "68 to 65521, default 1500; IPv6 from 1280 on", set_mtu },
 	{ "net-uuid", SETTING_VALUE, "UUID",
 	  "host only: a network of this name, without DHCP and without the host", set_uuid },
+	{ "host-ipv6", SETTING_VALUE, "ADDR",
+	  "with --net-uuid and the three addresses: the host's by IPv6", set_host6 },
+	{ "nat44", SETTING_VALUE, "on|off", "shared only; off: no way out by IPv4; default: on",
+	  set_nat44 },
+	{ "nat66", SETTING_VALUE, "on|off", "shared only; off: no way out by IPv6; default: on",
+	  set_nat66 },
+	{ "uplink", SETTING_VALUE, "IF",
+	  "shared only: the way out leads by this interface of the host and no\n"
+	  "other; default: as the host's routes have it",
+	  set_uplink },
 	{ "ifname", SETTING_VALUE, "IF",
 	  "bridged only: the bridge or interface of the host to plug into", set_ifname },
 	{ "state-dir", SETTING_VALUE, "DIR", "leases live here and survive a restart",

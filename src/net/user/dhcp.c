@@ -121,7 +121,7 @@ static void add_network(const struct dhcp *dhcp, struct dhcp_reply *reply)
 		dhcp_reply_add(reply, DHCP_ROUTER, &addresses->gateway, 4);
 	if (n)
 		dhcp_reply_add(reply, DHCP_NAME_SERVER, told->name_servers, 4 * n);
-	else
+	else if (!dhcp->config->no_dns)
 		dhcp_reply_add(reply, DHCP_NAME_SERVER, &addresses->gateway, 4);
 }
 

@@ -222,6 +222,8 @@ static enum uplink_verdict from_guest(void *opaque, const uint8_t **frame, size_
 		return take_dhcp(gateway, *frame, *len, &ip);
 	if (**frame & 1 || !dns_rewrite_is_query(&gateway->addresses, *frame, *len))
 		return UPLINK_PASS;
+	if (gateway->config->no_dns)
+		return UPLINK_TAKEN;
 	if (ip.protocol == IPPROTO_UDP)
 		return take_dns_datagram(gateway, frame, len);
 	if (gateway->config->mode == NETWORK_HOST)
@@ -238,10 +240,12 @@ static bool to_guest(void *opaque, const uint8_t **frame, size_t *len)
 
 	if (!advert && !dns_rewrite_is_answer(&gateway->addresses, *frame, *len))
 		return true;
-	if (*len > sizeof(gateway->forward))
+	if (*len > sizeof(gateway->forward) || (advert && gateway->config->no_ra))
 		return false;
 	memcpy(gateway->forward, *frame, *len);
-	if (advert)
+	if (advert && gateway->config->no_dns)
+		router_advert_end_server(gateway->forward, *len);
+	else if (advert)
 		router_advert_set_server(gateway->forward, *len, &gateway->addresses.gateway6);
 	else
 		dns_rewrite_answer(&gateway->addresses, gateway->forward, *len);

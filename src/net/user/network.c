@@ -211,7 +211,9 @@ static int user_add_host(struct user_network *user, char **ret_error)
 	if (r < 0)
 		return r;
 	r = uplink_new(user->loop, config, user->eth_switch, gateway_services(), user->gateway,
-		       &user->uplink);
+		       &user->uplink, ret_error);
+	if (r < 0 && *ret_error)
+		return r;
 	if (r < 0)
 		return explain(ret_error, r, "cannot make the network: %s", strerror(-r));
 	gateway_attach(user->gateway, user->uplink);

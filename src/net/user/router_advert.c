@@ -19,6 +19,7 @@
 #define ICMP6_CHECKSUM (ICMP6 + 2u)
 #define OPTIONS	       (ICMP6 + 16u)
 #define RDNSS	       25u /* RFC 8106: type, length, 2 reserved, 4 lifetime, addresses */
+#define RDNSS_LIFETIME 4u
 #define RDNSS_SERVER   8u
 #define RDNSS_LEN      24u /* with one address, as libslirp has it */
 
@@ -40,17 +41,39 @@ static void put_word(uint8_t *frame, size_t at, unsigned int value)
 	packet_put16(frame + ICMP6_CHECKSUM, ~sum & 0xffff);
 }
 
-void router_advert_set_server(uint8_t *frame, size_t len, const struct in6_addr *server)
+/* Of the next option from there on that tells of a name server. Return: 0: there is none */
+static size_t find_server(const uint8_t *frame, size_t len, size_t at)
 {
-	size_t at = OPTIONS;
-
 	while (at + 8 <= len && frame[at + 1] != 0) {
 		size_t size = (size_t)8 * frame[at + 1];
 
 		if (size > len - at)
 			break;
-		for (size_t i = 0; frame[at] == RDNSS && size >= RDNSS_LEN && i < 16; i += 2)
-			put_word(frame, at + RDNSS_SERVER + i, packet_get16(server->s6_addr + i));
+		if (frame[at] == RDNSS && size >= RDNSS_LEN)
+			return at;
 		at += size;
+	}
+	return 0;
+}
+
+void router_advert_set_server(uint8_t *frame, size_t len, const struct in6_addr *server)
+{
+	size_t at = OPTIONS;
+
+	while ((at = find_server(frame, len, at))) {
+		for (size_t i = 0; i < 16; i += 2)
+			put_word(frame, at + RDNSS_SERVER + i, packet_get16(server->s6_addr + i));
+		at += (size_t)8 * frame[at + 1];
+	}
+}
+
+void router_advert_end_server(uint8_t *frame, size_t len)
+{
+	size_t at = OPTIONS;
+
+	while ((at = find_server(frame, len, at))) {
+		put_word(frame, at + RDNSS_LIFETIME, 0);
+		put_word(frame, at + RDNSS_LIFETIME + 2, 0);
+		at += (size_t)8 * frame[at + 1];
 	}
 }

@@ -19,4 +19,7 @@ bool router_advert_is(const uint8_t *frame, size_t len);
  */
 void router_advert_set_server(uint8_t *frame, size_t len, const struct in6_addr *server);
 
+/** router_advert_end_server() - the same: that there is none (a lifetime of 0; RFC 8106, 5.1) */
+void router_advert_end_server(uint8_t *frame, size_t len);
+
 #endif

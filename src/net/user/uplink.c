@@ -36,6 +36,7 @@
 #include "net/user/fragments.h"
 #include "net/user/host_address.h"
 #include "net/user/host_nat.h"
+#include "net/user/outward.h"
 #include "net/user/packet.h"
 #include "net/user/packet_split.h"
 #include "net/user/slirp_poll.h"
@@ -67,6 +68,7 @@ struct uplink {
 	uv_loop_t *loop;
 	struct network_addresses addresses;
 	struct uplink_filter filter;
+	struct outward outward;
 	struct host_nat *host_nat;
 	struct fragments *fragments;
 	uint32_t next_id;   /* of packets that are split */
@@ -274,9 +276,11 @@ static void take(struct uplink *uplink, const struct frame *frame)
 		return;
 	if (!may_open(uplink, bytes, len))
 		return;
+	outward_begin(&uplink->outward, bytes, len);
 	tcp_cork_frame(uplink->cork, bytes, len);
 	slirp_input(uplink->slirp, bytes, (int)len);
 	tcp_cork_framed(uplink->cork);
+	outward_end(&uplink->outward);
 	flow_budget_answered(uplink->budget);
 	note_neighbour(uplink, bytes, len);
 }
@@ -356,6 +360,7 @@ static void register_poll_fd(int fd, void *opaque)
 {
 	struct uplink *uplink = opaque;
 
+	outward_opened(&uplink->outward, fd);
 	/* The next fill will name it. */
 	flow_budget_opened(uplink->budget, fd);
 	tcp_cork_opened(uplink->cork, fd);
@@ -448,7 +453,8 @@ static int host_nat_make(struct uplink *uplink, const struct network_config *con
 }
 
 int uplink_new(uv_loop_t *loop, const struct network_config *config, struct eth_switch *eth_switch,
-	       const struct uplink_services *services, void *opaque, struct uplink **ret)
+	       const struct uplink_services *services, void *opaque, struct uplink **ret,
+	       char **ret_error)
 {
 	struct uplink *uplink = calloc(1, sizeof(*uplink));
 	struct switch_port_config port = { .uplink = true,
@@ -465,6 +471,9 @@ int uplink_new(uv_loop_t *loop, const struct network_config *config, struct eth_
 	uplink->opaque = opaque;
 	network_config_addresses(config, &uplink->addresses);
 	uplink_filter_init(&uplink->filter, config);
+	r = outward_init(&uplink->outward, config, ret_error);
+	if (r < 0)
+		goto fail;
 	r = host_nat_make(uplink, config);
 	if (r < 0)
 		goto fail;

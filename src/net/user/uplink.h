@@ -36,10 +36,12 @@ struct uplink_services {
  * uplink_new() - plugs itself into the switch
  * @config: outlives the uplink, and so does what it points to
  * @services: NULL for none
- * Return: 0, -ENOMEM, -EIO libslirp refused
+ * @ret_error: a sentence, or NULL
+ * Return: 0, -ENOMEM, -EIO libslirp refused, what outward_init() returns
  */
 int uplink_new(uv_loop_t *loop, const struct network_config *config, struct eth_switch *eth_switch,
-	       const struct uplink_services *services, void *opaque, struct uplink **ret);
+	       const struct uplink_services *services, void *opaque, struct uplink **ret,
+	       char **ret_error);
 
 /** uplink_send() - to the guests, by the switch, as if it came from the gateway */
 void uplink_send(struct uplink *uplink, const uint8_t *frame, size_t len);

@@ -23,7 +23,8 @@
  *
  * Host mode closes the way to the outside as well: what is left is ARP, neighbour discovery, the
  * gateway's own addresses, which lead to the host (host_nat.h), and what --allow names. libslirp's
- * "restricted" would close the gateway, too.
+ * "restricted" would close the gateway, too. So do --nat44 off and --nat66 off, each for its own: the
+ * way out of a user network is NAT, or there is none.
  *
  * Where clouds keep the credentials of their machines (169.254.169.254 and others, host_access.h) is
  * closed in every mode unless --allow opens it: a guest is not the machine.
@@ -92,8 +93,8 @@ static bool ipv4_is_open(const struct uplink_filter *filter, struct in_addr dest
 {
 	struct in6_addr mapped = host_access_mapped(destination);
 
-	return filter->config->mode != NETWORK_HOST && ntohl(destination.s_addr) >> 16 != 0xa9fe &&
-	       !host_access_is_metadata(&mapped);
+	return filter->config->mode != NETWORK_HOST && !filter->config->no_nat44 &&
+	       ntohl(destination.s_addr) >> 16 != 0xa9fe && !host_access_is_metadata(&mapped);
 }
 
 static bool ipv4_passes(const struct uplink_filter *filter, const uint8_t *packet, size_t len)
@@ -194,7 +195,8 @@ static bool ipv6_passes(const struct uplink_filter *filter, const uint8_t *packe
 		return true;
 	if (!is_outside6(addresses, &header.ip6_dst))
 		return false;
-	if (filter->config->mode != NETWORK_HOST && !host_access_is_metadata(&header.ip6_dst))
+	if (filter->config->mode != NETWORK_HOST && !filter->config->no_nat66 &&
+	    !host_access_is_metadata(&header.ip6_dst))
 		return true;
 	return host_access_is_allowed(
 		filter->config, &header.ip6_dst,
