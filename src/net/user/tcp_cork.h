@@ -4,8 +4,8 @@
  *
  * libslirp writes each segment of a guest to its socket by itself, and so the host's TCP sends each
  * by itself: more than half of what a guest's upload costs. When a batch of frames has more than one
- * for the same connection, its socket is corked (TCP_CORK) from the second one to the end of the
- * batch. Nothing is kept back any longer than that.
+ * large one for the same connection, its socket is corked (TCP_CORK) from the second one to the end of
+ * the batch. Nothing is kept back any longer than that.
  *
  * Which socket is which connection's is seen when libslirp opens it. Those that it has accepted, of
  * forwards, are not known here and stay as they are.
