@@ -48,6 +48,7 @@ struct net_driver_info {
 /**
  * net_driver_new() - negotiate, set up rings and buffers, DRIVER_OK
  * @fd: a connected vfio-user socket; the driver's, also on failure
+ * @config: NULL: every default
  * @deadline: for all of it
  * @ret_error: a sentence; the caller frees; may be NULL
  * Blocks. The device's offloads are not asked for: frames go both ways complete, headers are zero.
@@ -64,7 +65,9 @@ void net_driver_info(const struct net_driver *driver, struct net_driver_info *re
 
 /**
  * net_driver_error() - 0 while all is well, else for good: -ENOTCONN the device's process is gone,
- * -EPROTO it broke the rules, -ENODEV it asks for a reset. Any thread
+ * -EPROTO it broke the rules, -ENODEV it asks for a reset, -ETIMEDOUT it does not answer
+ *
+ * That its process is gone is found by who handles events, kicks or waits for room. Any thread
  */
 int net_driver_error(const struct net_driver *driver);
 

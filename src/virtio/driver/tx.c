@@ -113,7 +113,8 @@ static int sleep_until(struct net_driver *driver, rig_time deadline)
 	/* The connection's end, most likely, which tells everybody. */
 	if (fds[1].revents)
 		(void)rig_client_dispatch(driver->client);
-	return n > 0 ? 0 : -ETIMEDOUT;
+	/* Whoever keeps us awake does not keep us here. */
+	return n > 0 && left > 0 ? 0 : -ETIMEDOUT;
 }
 
 int net_driver_wait_room(struct net_driver *driver, rig_time deadline)
