@@ -8,6 +8,7 @@
 The host is this test's own namespace. The outside has routes back to the guests, so that what does not get through
 is stopped by the host, not by a missing route.
 """
+import glob
 import os
 import shutil
 import signal
@@ -94,6 +95,11 @@ class KernelTestCase(unittest.TestCase):
 def setting(family, interface, name):
     with open(f"/proc/sys/net/{family}/conf/{interface}/{name}", encoding="ascii") as file:
         return int(file.read())
+
+
+def set_setting(family, interface, name, value):
+    with open(f"/proc/sys/net/{family}/conf/{interface}/{name}", "w", encoding="ascii") as file:
+        file.write(f"{value}\n")
 
 
 def status_of(pid):
@@ -515,6 +521,48 @@ class Ends(KernelTestCase):
         self.guest()
         self.network.stop()
         self.assertEqual(self.left(), (["rig1"], "", []))
+
+    def kill_while_up0_forwards(self):
+        self.guest()
+        self.network.kill()
+        self.assertEqual((setting("ipv4", "up0", "forwarding"), setting("ipv4", "up1", "forwarding")), (1, 1))
+
+    def test_after_a_kill_the_next_network_stops_what_only_the_dead_one_made_forward(self):
+        ns.ip("link", "add", "up1", "type", "bridge")
+        self.addCleanup(ns.ip, "link", "del", "up1")
+        self.network.stop()
+        set_setting("ipv4", "up1", "forwarding", 1)  # somebody's own wish
+        self.network = self.start(*SHARED)
+        self.kill_while_up0_forwards()
+        network = self.start(name="other", mode="host")
+        self.assertIn("up0 does not forward any more (ipv4)", network.stderr())
+        self.assertEqual((setting("ipv4", "up0", "forwarding"), setting("ipv4", "up1", "forwarding")), (0, 1))
+        if os.path.exists("/proc/sys/net/ipv6/conf/up0/force_forwarding"):  # Linux 6.17
+            self.assertEqual(setting("ipv6", "up0", "force_forwarding"), 0)
+
+    def test_after_a_kill_a_host_that_became_a_router_since_stays_one(self):
+        ns.ip("link", "add", "up1", "type", "bridge")
+        self.addCleanup(ns.ip, "link", "del", "up1")
+        vu.wait_until(lambda: setting("ipv4", "up1", "forwarding") == 1, "the new interface forwards")
+        self.kill_while_up0_forwards()
+        self.addCleanup(set_setting, "ipv4", "all", "forwarding", 0)
+        set_setting("ipv4", "all", "forwarding", 1)
+        self.start(name="other", mode="host")
+        self.assertEqual((setting("ipv4", "up0", "forwarding"), setting("ipv4", "up1", "forwarding")), (1, 1))
+
+    def test_what_a_network_of_another_namespace_has_recorded_changes_nothing(self):
+        ns.ip("link", "add", "up1", "type", "bridge")
+        self.addCleanup(ns.ip, "link", "del", "up1")
+        vu.wait_until(lambda: setting("ipv4", "up1", "forwarding") == 1, "the new interface forwards")
+        self.kill_while_up0_forwards()
+        [record] = glob.glob("/run/outrigger/rig0.*/opened")
+        with open(record, encoding="ascii") as file:
+            index, rest = file.read().split(" ", 1)
+        with open(record, "w", encoding="ascii") as file:
+            file.write(f"{int(index) + 1} {rest}")
+        self.addCleanup(set_setting, "ipv4", "up0", "forwarding", 0)
+        self.start(name="other", mode="host")
+        self.assertEqual(setting("ipv4", "up0", "forwarding"), 1)
 
     def test_a_living_network_is_no_leftover(self):
         guest = self.guest()

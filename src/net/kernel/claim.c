@@ -3,7 +3,8 @@
  * claim.c - numbers of networks, and the end of what dead ones left
  *
  * Most of what a network makes ends with its process by itself: TAPs, its nftables table (owned by
- * a socket), its dnsmasq (which the kernel ends). Bridges and macvtaps stay. One is a leftover if
+ * a socket), its dnsmasq (which the kernel ends). Bridges and macvtaps stay, and settings of
+ * forwarding (forwarding_record.h). One is a leftover if
  * its alias says that it is ours and nobody has the claim to its number. It is removed while its
  * number is claimed for that, so nobody can be about to make it anew.
  */
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/kernel/forwarding_record.h"
 #include "net/kernel/host_link.h"
 #include "net/kernel/tap_device.h"
 #include "sys/explain.h"
@@ -99,6 +101,7 @@ static void remove_number(struct netlink *netlink, unsigned int number)
 		if (!claim_owns(link, &owner) || owner != number ||
 		    has_ports(&links, link->ifindex))
 			continue;
+		forwarding_record_undo(link);
 		r = host_link_remove(netlink, link->ifindex);
 		if (r < 0)
 			log_warning("%s, left behind by a process that ended, stays: %s",

@@ -22,7 +22,6 @@
 #include "net/kernel/dnsmasq_config.h"
 #include "net/kernel/dnsmasq_leases.h"
 #include "net/kernel/privilege.h"
-#include "net/kernel/runtime_dir.h"
 #include "net/kernel/state_file.h"
 #include "sys/explain.h"
 #include "sys/log.h"
@@ -45,8 +44,8 @@ struct dnsmasq {
 	uv_loop_t *loop;
 	struct network *network;
 	const struct network_config *config;
-	const char *bridge;
-	char *program, *dir;
+	const char *bridge, *dir;
+	char *program;
 	struct child *child; /* NULL while it is dead */
 	struct dnsmasq_leases *leases;
 	uv_timer_t again;
@@ -243,9 +242,6 @@ static int fill(struct dnsmasq *dnsmasq, char **ret_error)
 			ret_error, -ENOENT,
 			"dnsmasq is not installed, which serves DHCP and DNS on a kernel network; "
 			"install it (Debian's package dnsmasq-base) or use --network user");
-	r = runtime_dir_make(dnsmasq->bridge, &dnsmasq->dir, ret_error);
-	if (r < 0)
-		return r;
 	r = make_files(dnsmasq);
 	if (r < 0)
 		return explain(ret_error, r, "cannot write dnsmasq's files in %s: %s", dnsmasq->dir,
@@ -263,7 +259,7 @@ static int fill(struct dnsmasq *dnsmasq, char **ret_error)
 }
 
 int dnsmasq_new(uv_loop_t *loop, struct network *network, const struct network_config *config,
-		const char *bridge, struct dnsmasq **ret, char **ret_error)
+		const char *bridge, const char *dir, struct dnsmasq **ret, char **ret_error)
 {
 	struct dnsmasq *dnsmasq = calloc(1, sizeof(*dnsmasq));
 	int r;
@@ -274,6 +270,7 @@ int dnsmasq_new(uv_loop_t *loop, struct network *network, const struct network_c
 	dnsmasq->network = network;
 	dnsmasq->config = config;
 	dnsmasq->bridge = bridge;
+	dnsmasq->dir = dir;
 	uv_timer_init(loop, &dnsmasq->again);
 	dnsmasq->again.data = dnsmasq;
 	r = fill(dnsmasq, ret_error);
@@ -296,8 +293,6 @@ void dnsmasq_free(struct dnsmasq *dnsmasq)
 		return;
 	child_free(dnsmasq->child);
 	dnsmasq_leases_free(dnsmasq->leases); /* after its last word */
-	runtime_dir_remove(dnsmasq->dir);
-	free(dnsmasq->dir);
 	free(dnsmasq->program);
 	uv_close((uv_handle_t *)&dnsmasq->again, on_closed);
 }

@@ -23,13 +23,14 @@ struct dnsmasq_counters {
  * @network: is told of leases, and that it failed when dnsmasq cannot be kept running
  * @config: settled; outlives the result
  * @bridge: that has its addresses and is up; outlives the result
+ * @dir: for its files, the network's runtime directory; outlives the result
  * @ret_error: a sentence; the caller frees
  * Return: 0 or -errno
  */
 int dnsmasq_new(uv_loop_t *loop, struct network *network, const struct network_config *config,
-		const char *bridge, struct dnsmasq **ret, char **ret_error);
+		const char *bridge, const char *dir, struct dnsmasq **ret, char **ret_error);
 
-/** dnsmasq_free() - it has ended and its files are gone when this returns; leases are kept. NULL is fine */
+/** dnsmasq_free() - it has ended when this returns; leases are kept. NULL is fine */
 void dnsmasq_free(struct dnsmasq *dnsmasq);
 
 /** dnsmasq_set_reservations() - these and no others. Return: 0 or -errno */

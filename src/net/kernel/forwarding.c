@@ -12,7 +12,8 @@
  * and turning it on makes interfaces ignore router advertisements, by which the host may have got
  * its own addresses, unless accept_ra is 2: so it is made 2 where it was 1.
  *
- * What is opened by us is closed at the end. Another network of ours, which may have relied on it,
+ * What is opened by us is closed at the end; after a kill by the next network that starts
+ * (forwarding_record.h). Another network of ours, which may have relied on it,
  * hears of that (RTNLGRP_IPV4_NETCONF) and opens it again.
  */
 #include "net/kernel/forwarding.h"
@@ -22,6 +23,7 @@
 #include <string.h>
 
 #include "net/kernel/claim.h"
+#include "net/kernel/forwarding_record.h"
 #include "net/kernel/sysctl.h"
 #include "sys/explain.h"
 
@@ -30,7 +32,7 @@
 struct forwarding {
 	struct netlink *netlink;
 	struct nat *nat;
-	const char *bridge;
+	const char *bridge, *dir;
 	bool ipv6;
 	bool changed; /* what is opened, since the rules were set */
 	struct nat_opened opened[OPENED_MAX];
@@ -42,16 +44,8 @@ static const char *family_name(int family)
 	return family == AF_INET ? "ipv4" : "ipv6";
 }
 
-/* The setting that decides about one interface; NULL: there is none. */
-static const char *switch_name(int family)
-{
-	if (family == AF_INET)
-		return "forwarding";
-	return sysctl_get("ipv6", "all", "force_forwarding") >= 0 ? "force_forwarding" : NULL;
-}
-
-int forwarding_new(struct netlink *netlink, struct nat *nat, const char *bridge, bool ipv6,
-		   struct forwarding **ret)
+int forwarding_new(struct netlink *netlink, struct nat *nat, const char *bridge, const char *dir,
+		   bool ipv6, struct forwarding **ret)
 {
 	struct forwarding *forwarding = calloc(1, sizeof(*forwarding));
 
@@ -60,6 +54,7 @@ int forwarding_new(struct netlink *netlink, struct nat *nat, const char *bridge,
 	forwarding->netlink = netlink;
 	forwarding->nat = nat;
 	forwarding->bridge = bridge;
+	forwarding->dir = dir;
 	forwarding->ipv6 = ipv6;
 	*ret = forwarding;
 	return 0;
@@ -130,7 +125,7 @@ static int keep_advertisements(const struct host_links *links)
 /* Which ones are to be opened by us. */
 static int choose(struct forwarding *forwarding, int family, const struct host_links *links)
 {
-	const char *setting = switch_name(family);
+	const char *setting = forwarding_setting(family);
 	int r = 0;
 
 	if (sysctl_get(family_name(family), "all", "forwarding") == 1) {
@@ -154,12 +149,25 @@ static int choose(struct forwarding *forwarding, int family, const struct host_l
 	return r;
 }
 
+/* Before there is anything to be undone after a kill. */
+static int record(const struct forwarding *forwarding, const struct host_links *links)
+{
+	const struct host_link *bridge = host_links_by_name(links, forwarding->bridge);
+
+	if (!bridge)
+		return -ENODEV;
+	return forwarding_record_write(forwarding->dir, bridge, forwarding->opened,
+				       forwarding->n_opened);
+}
+
 /* The rules first. An interface that is gone by now is no failure. */
-static int open_chosen(struct forwarding *forwarding)
+static int open_chosen(struct forwarding *forwarding, const struct host_links *links)
 {
 	int r = 0;
 
 	if (forwarding->changed)
+		r = record(forwarding, links);
+	if (r >= 0 && forwarding->changed)
 		r = nat_set_opened(forwarding->nat, forwarding->opened, forwarding->n_opened);
 	if (r < 0)
 		return r;
@@ -168,7 +176,7 @@ static int open_chosen(struct forwarding *forwarding)
 		const struct nat_opened *opened = &forwarding->opened[i];
 
 		r = sysctl_set(family_name(opened->family), opened->name,
-			       switch_name(opened->family), 1);
+			       forwarding_setting(opened->family), 1);
 		if (r < 0 && r != -ENOENT)
 			return r;
 	}
@@ -182,7 +190,7 @@ static int open_bridge(const struct forwarding *forwarding)
 	/* IPv6: to guests it says that we are a router. */
 	if (r >= 0 && forwarding->ipv6)
 		r = sysctl_set("ipv6", forwarding->bridge, "forwarding", 1);
-	if (r >= 0 && forwarding->ipv6 && switch_name(AF_INET6))
+	if (r >= 0 && forwarding->ipv6 && forwarding_setting(AF_INET6))
 		r = sysctl_set("ipv6", forwarding->bridge, "force_forwarding", 1);
 	return r;
 }
@@ -198,9 +206,9 @@ int forwarding_refresh(struct forwarding *forwarding, char **ret_error)
 		r = choose(forwarding, AF_INET, &links);
 	if (r >= 0 && forwarding->ipv6)
 		r = choose(forwarding, AF_INET6, &links);
-	host_links_free(&links);
 	if (r >= 0)
-		r = open_chosen(forwarding);
+		r = open_chosen(forwarding, &links);
+	host_links_free(&links);
 	if (r < 0)
 		return explain(ret_error, r,
 			       "cannot make the host forward packets of guests "
@@ -218,7 +226,8 @@ void forwarding_free(struct forwarding *forwarding)
 		const char *family = family_name(opened->family);
 
 		if (sysctl_get(family, "all", "forwarding") == 0)
-			(void)sysctl_set(family, opened->name, switch_name(opened->family), 0);
+			(void)sysctl_set(family, opened->name, forwarding_setting(opened->family),
+					 0);
 	}
 	free(forwarding);
 }

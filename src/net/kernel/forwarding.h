@@ -12,9 +12,9 @@
 
 struct forwarding;
 
-/** forwarding_new() - @nat, @bridge outlive it */
-int forwarding_new(struct netlink *netlink, struct nat *nat, const char *bridge, bool ipv6,
-		   struct forwarding **ret);
+/** forwarding_new() - @nat, @bridge and @dir, the network's runtime directory, outlive it */
+int forwarding_new(struct netlink *netlink, struct nat *nat, const char *bridge, const char *dir,
+		   bool ipv6, struct forwarding **ret);
 
 /**
  * forwarding_refresh() - at start, and whenever interfaces or their settings may have changed

@@ -42,6 +42,7 @@ struct kernel_network {
 	struct tap_channel_owner channel_owner;
 	struct kernel_port *ports;
 	struct ovs *ovs; /* KERNEL_PLUG_OVS only */
+	char *dir;	 /* for files of this run, where there is a bridge with addresses */
 	struct nat *nat;
 	struct forwarding *forwarding;
 	struct forward_rules *forwards;

@@ -23,6 +23,7 @@
 #include "net/kernel/host_scan.h"
 #include "net/kernel/kernel_internal.h"
 #include "net/kernel/privilege.h"
+#include "net/kernel/runtime_dir.h"
 #include "sys/explain.h"
 #include "sys/log.h"
 
@@ -239,6 +240,8 @@ static void kernel_free(struct network *network)
 	nat_free(kernel->nat);
 	ovs_free(kernel->ovs);
 	kernel_bridge_remove(kernel);
+	runtime_dir_remove(kernel->dir);
+	free(kernel->dir);
 	claim_release(&kernel->claim);
 	netlink_free(kernel->netlink);
 	tap_memory_clear(&kernel->tap_memory);
@@ -271,8 +274,8 @@ static int make_routes(struct kernel_network *kernel, char **ret_error)
 		r = forward_rules_new(kernel->nat, bridge, &kernel->forwards);
 	if (r < 0 || kernel->config.mode != NETWORK_SHARED)
 		return r;
-	r = forwarding_new(kernel->netlink, kernel->nat, bridge, kernel->config.mtu >= MTU_MIN_IPV6,
-			   &kernel->forwarding);
+	r = forwarding_new(kernel->netlink, kernel->nat, bridge, kernel->dir,
+			   kernel->config.mtu >= MTU_MIN_IPV6, &kernel->forwarding);
 	return r < 0 ? r : forwarding_refresh(kernel->forwarding, ret_error);
 }
 
@@ -325,10 +328,12 @@ static int make_own(struct kernel_network *kernel, char **ret_error)
 		return named_bridge_make(kernel, ret_error);
 	r = kernel_bridge_make(kernel, ret_error);
 	if (r >= 0)
+		r = runtime_dir_make(kernel->claim.bridge, &kernel->dir, ret_error);
+	if (r >= 0)
 		r = make_routes(kernel, ret_error);
 	if (r >= 0)
 		r = dnsmasq_new(kernel->loop, &kernel->network, &kernel->config,
-				kernel->claim.bridge, &kernel->dnsmasq, ret_error);
+				kernel->claim.bridge, kernel->dir, &kernel->dnsmasq, ret_error);
 	if (r >= 0)
 		warn_of_others(kernel);
 	return r;

@@ -110,6 +110,18 @@ int runtime_dir_make(const char *name, char **ret, char **ret_error)
 	return 0;
 }
 
+int runtime_dir_find(const char *name, char ret[PATH_MAX])
+{
+	char base[PATH_MAX];
+	struct stat stat;
+
+	base_of(base);
+	if (snprintf(ret, PATH_MAX, "%s/%s.%lu", base, name, namespace_number()) >= PATH_MAX ||
+	    lstat(ret, &stat) < 0)
+		return -ENOENT;
+	return S_ISDIR(stat.st_mode) && stat.st_uid == geteuid() ? 0 : -EPERM;
+}
+
 /* The base stays: others may have theirs in it. */
 void runtime_dir_remove(const char *path)
 {

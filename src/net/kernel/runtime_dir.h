@@ -5,7 +5,7 @@
 #ifndef NET_KERNEL_RUNTIME_DIR_H
 #define NET_KERNEL_RUNTIME_DIR_H
 
-#include <sys/types.h>
+#include <limits.h>
 
 /**
  * runtime_dir_make() - make it, and empty it of what a dead network of this name has left
@@ -15,6 +15,9 @@
  * Return: 0 or -errno
  */
 int runtime_dir_make(const char *name, char **ret, char **ret_error);
+
+/** runtime_dir_find() - the path of one that is there, and this user's. Return: 0, -ENOENT, -EPERM */
+int runtime_dir_find(const char *name, char ret[PATH_MAX]);
 
 /** runtime_dir_remove() - with the files in it; NULL is fine */
 void runtime_dir_remove(const char *path);
