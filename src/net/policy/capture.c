@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "net/policy/capture_filter.h"
 #include "sys/explain.h"
 
 #define MAGIC_NANOSECONDS 0xa1b23c4du
@@ -194,23 +195,6 @@ void capture_counters(const struct capture *capture, struct capture_counters *re
 
 /* Making and ending */
 
-static int compile(struct capture *capture, char **ret_error)
-{
-	pcap_t *dead = pcap_open_dead(DLT_EN10MB, SNAP_LEN_ALL);
-	int r = 0;
-
-	if (!dead)
-		return -ENOMEM;
-	if (pcap_compile(dead, &capture->program, capture->config.filter, 1, PCAP_NETMASK_UNKNOWN) <
-	    0)
-		r = explain(ret_error, -EINVAL, "filter \"%s\": %s", capture->config.filter,
-			    pcap_geterr(dead));
-	else
-		capture->filtered = true;
-	pcap_close(dead);
-	return r;
-}
-
 static void begin_file(struct capture *capture)
 {
 	const struct file_header header = { .magic = MAGIC_NANOSECONDS,
@@ -224,16 +208,18 @@ static void begin_file(struct capture *capture)
 
 static int fill(struct capture *capture, char **ret_error)
 {
-	int type = 0;
+	int type = 0, r;
 	socklen_t len = sizeof(type);
 
 	if (getsockopt(capture->config.fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
 	    type != SOCK_STREAM)
 		return explain(ret_error, -ENOTSOCK,
 			       "a capture goes to a stream socket, this fd is none");
-	if (capture->config.filter && *capture->config.filter)
-		return compile(capture, ret_error);
-	return 0;
+	if (!capture->config.filter || !*capture->config.filter)
+		return 0;
+	r = capture_filter_compile(capture->config.filter, &capture->program, ret_error);
+	capture->filtered = r == 0;
+	return r;
 }
 
 static void release(struct capture *capture)

@@ -22,7 +22,7 @@ struct capture;
 /**
  * struct capture_config
  * @fd: a stream socket; the capture owns it from capture_new() on, also if that fails
- * @filter: in libpcap's language (pcap-filter(7)); NULL or empty: everything
+ * @filter: in libpcap's language (capture_filter.h); NULL or empty: everything
  * @snap_len: bytes of each frame, 0: all
  * @max_bytes: of the file; the capture ends before a frame that would exceed it. 0: no limit
  * @ended: the reader went; or the limit was reached or capture_end() was called, and everything is
@@ -45,7 +45,7 @@ struct capture_counters {
 
 /**
  * capture_new() - start
- * @ret_error: a sentence, on -EINVAL the filter's fault in libpcap's words; the caller frees
+ * @ret_error: a sentence, on -EINVAL the filter's fault; the caller frees
  * Return: 0; -EINVAL; -ENOTSOCK; -ENOMEM; -errno
  */
 int capture_new(uv_loop_t *loop, const struct capture_config *config, struct capture **ret,
