@@ -90,6 +90,16 @@ class SourceGuard(unittest.TestCase):
             self.assertFalse(self.arrives(lie), lie.hex())
         self.assertEqual(self.dropped(), (0, len(lies)))
 
+    def test_drops_are_counted_by_reason(self):
+        self.good, self.evil = self.serve("--source-guard")
+        self.evil.send(arp(GOOD, GATEWAY))    # of another's MAC
+        for lie in (arp(EVIL, GATEWAY), router_advertisement(EVIL), dhcp_offer(EVIL), dhcp_offer(EVIL)):
+            self.assertFalse(self.arrives(lie), lie.hex())
+        by_mac = {port["mac"]: port["counters"]["guard_dropped_by"] for port in self.control.call("ports")["ports"]}
+        nothing = {"mac": 0, "address": 0, "dhcp": 0, "router": 0, "unjudged": 0}
+        self.assertEqual(by_mac["02:00:00:00:00:01"], nothing)
+        self.assertEqual(by_mac["02:00:00:00:00:02"], {**nothing, "mac": 1, "address": 1, "dhcp": 2, "router": 1})
+
     def test_leased_addresses_pass(self):
         self.good, self.evil = self.serve("--source-guard")
         leases = {lease["mac"]: socket.inet_aton(lease["address"]) for lease in self.control.call("leases")["leases"]}

@@ -25,6 +25,16 @@ static struct json_object *json_of_limits(const struct port_limits *limits)
 	return o;
 }
 
+static struct json_object *json_of_guard(const struct port_counters *counters)
+{
+	struct json_object *o = json_object_new_object();
+
+	for (int i = SOURCE_GUARD_PASS + 1; i < SOURCE_GUARD_VERDICTS; i++)
+		json_put_number(o, source_guard_verdict_name((enum source_guard_verdict)i),
+				counters->guard[i]);
+	return o;
+}
+
 static struct json_object *json_of_counters(const struct port *port)
 {
 	struct json_object *o = json_object_new_object();
@@ -38,6 +48,7 @@ static struct json_object *json_of_counters(const struct port *port)
 	json_put_number(o, "to_guest_bytes", counters.channel.received_bytes);
 	json_put_number(o, "to_guest_dropped", counters.channel.received_dropped);
 	json_put_number(o, "guard_dropped", counters.guard_dropped);
+	json_put(o, "guard_dropped_by", json_of_guard(&counters));
 	json_put_number(o, "rate_dropped", counters.rate_dropped);
 	json_put_number(o, "link_dropped", counters.link_dropped);
 	return o;
