@@ -590,6 +590,34 @@ static void a_name_that_another_port_has_leaves_nothing_behind(void **state)
 	assert_int_equal(access(p->path, F_OK), -1);
 }
 
+static void assert_printed(const char *name, size_t len, const char *expected)
+{
+	struct dgram_address address = { .sun = { .sun_family = AF_UNIX } };
+	char text[DGRAM_ADDRESS_TEXT];
+
+	memcpy(address.sun.sun_path, name, len);
+	address.len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+	dgram_address_print(&address, text);
+	assert_string_equal(text, expected);
+}
+
+/* A log line has one message, whatever a client is called. */
+static void a_guests_address_is_printed_so_that_it_fakes_nothing(void **state)
+{
+	char longest[108], expected[4 * sizeof(longest) + 1];
+
+	assert_printed("/run/a.sock", 11, "/run/a.sock");
+	assert_printed("/run/a.sock\0rest", 16, "/run/a.sock");
+	assert_printed("\0abstract", 9, "@abstract");
+	assert_printed("\0a\0b", 4, "@a\\x00b");
+	assert_printed("/a b\n\x1b[2J\\\x80\xff", 12, "/a\\x20b\\x0a\\x1b[2J\\x5c\\x80\\xff");
+	assert_printed("", 0, "");
+	memset(longest, 1, sizeof(longest));
+	for (size_t i = 0; i < sizeof(longest); i++)
+		memcpy(expected + 4 * i, "\\x01", 5);
+	assert_printed(longest, sizeof(longest), expected);
+}
+
 int main(void)
 {
 #define test(name) cmocka_unit_test_setup_teardown(name, ports_net_setup, ports_net_teardown)
@@ -611,6 +639,7 @@ int main(void)
 		test(an_inherited_socket_with_a_name_waits_for_its_guest),
 		test(sockets_that_cannot_be_had_say_why),
 		test(a_name_that_another_port_has_leaves_nothing_behind),
+		cmocka_unit_test(a_guests_address_is_printed_so_that_it_fakes_nothing),
 	};
 
 	return cmocka_run_group_tests_name("dgram", tests, NULL, NULL);

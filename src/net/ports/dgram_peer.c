@@ -5,6 +5,7 @@
 #include "net/ports/dgram_peer.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #define HELLO	"VFKT"
@@ -32,6 +33,19 @@ bool dgram_address_is_same(const struct dgram_address *a, const struct dgram_add
 	return a->len == b->len && memcmp(&a->sun, &b->sun, a->len) == 0;
 }
 
+/* Return: characters */
+static size_t print_byte(unsigned char byte, char *at)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (byte > ' ' && byte < 0x7f && byte != '\\') {
+		*at = (char)byte;
+		return 1;
+	}
+	memcpy(at, (const char[]) { '\\', 'x', digits[byte >> 4], digits[byte & 15] }, 4);
+	return 4;
+}
+
 void dgram_address_print(const struct dgram_address *address, char buf[DGRAM_ADDRESS_TEXT])
 {
 	size_t len = dgram_address_is_named(address) ? address->len - NAME_AT : 0;
@@ -44,8 +58,9 @@ void dgram_address_print(const struct dgram_address *address, char buf[DGRAM_ADD
 	} else {
 		len = strnlen(name, len);
 	}
-	memcpy(buf, name, len);
-	buf[len] = '\0';
+	for (size_t i = 0; i < len; i++)
+		buf += print_byte((unsigned char)name[i], buf);
+	*buf = '\0';
 }
 
 int dgram_address_check(int fd, const struct dgram_address *address)

@@ -41,8 +41,12 @@ enum dgram_content dgram_content(const uint8_t *bytes, size_t len, bool cut);
 bool dgram_address_is_named(const struct dgram_address *address);
 bool dgram_address_is_same(const struct dgram_address *a, const struct dgram_address *b);
 
-/** dgram_address_print() - for a log line: a path, or an abstract name behind a "@" */
-#define DGRAM_ADDRESS_TEXT (sizeof(((struct sockaddr_un *)NULL)->sun_path) + 2)
+/**
+ * dgram_address_print() - for a log line: a path, or an abstract name behind a "@"
+ *
+ * The peer chose it: spaces, backslashes and what is not printable ASCII are written as \xNN.
+ */
+#define DGRAM_ADDRESS_TEXT (4 * sizeof(((struct sockaddr_un *)NULL)->sun_path) + 2)
 void dgram_address_print(const struct dgram_address *address, char buf[DGRAM_ADDRESS_TEXT]);
 
 /**
