@@ -117,6 +117,11 @@ static bool leads_to(const struct entry *entry, struct in_addr address)
 	return is_active(entry) && guest4->sin_addr.s_addr == address.s_addr;
 }
 
+static bool led_by_lease(const struct entry *entry)
+{
+	return entry->config.to != FORWARD_TO_ADDRESS;
+}
+
 /* A new lease of a guest that has none yet, or that moved. */
 static int follow(struct forwards *forwards, struct entry *entry, const struct network_lease *lease,
 		  char **ret_error)
@@ -145,12 +150,12 @@ static void follow_or_warn(struct forwards *forwards, struct entry *entry,
 void forwards_lease(struct forwards *forwards, const struct network_lease *lease, bool gone)
 {
 	for (struct entry *entry = forwards->entries; entry; entry = entry->next) {
-		if (!is_for(&entry->config, lease))
-			continue;
-		if (!gone)
+		bool mine = is_for(&entry->config, lease);
+
+		if (mine && !gone)
 			follow_or_warn(forwards, entry, lease);
-		else if (leads_to(entry, lease->address))
-			deactivate(forwards, entry);
+		else if (led_by_lease(entry) && leads_to(entry, lease->address))
+			deactivate(forwards, entry); /* gone, or goes by another name now */
 	}
 }
 

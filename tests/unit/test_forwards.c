@@ -129,6 +129,26 @@ static void a_guest_given_by_address_is_forwarded_to_at_once(void **state)
 	assert_string_equal(f->target, "192.168.64.9");
 }
 
+static void a_guest_that_goes_by_another_name_is_no_longer_the_one_before(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, "tcp:127.0.0.1:8080-guest-a:80");
+	add(f, "tcp:127.0.0.1:8081-[02:00:00:00:00:0a]:80");
+	add(f, "tcp:127.0.0.1:8082-192.168.64.2:80");
+	lease(f, NULL, false);
+	assert_int_equal(f->n_active, 3);
+	strcpy(f->lease.name, "guest-b");
+	lease(f, NULL, false);
+	assert_int_equal(f->n_active, 2); /* its MAC and its address are what they were */
+	add(f, "tcp:127.0.0.1:8083-guest-b:80");
+	strcpy(f->lease.name, "guest-a");
+	lease(f, NULL, false);
+	assert_int_equal(f->n_active, 3);
+	lease(f, NULL, true);
+	assert_int_equal(f->n_active, 1);
+}
+
 static void a_guest_given_by_name_or_mac_is_forwarded_to_once_it_has_a_lease(void **state)
 {
 	struct fixture *f = *state;
@@ -236,6 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(a_guest_given_by_address_is_forwarded_to_at_once),
+		TEST(a_guest_that_goes_by_another_name_is_no_longer_the_one_before),
 		TEST(a_guest_given_by_name_or_mac_is_forwarded_to_once_it_has_a_lease),
 		TEST(a_guest_that_has_its_lease_already_is_forwarded_to_at_once),
 		TEST(a_forward_follows_its_guest_to_another_address),
