@@ -127,7 +127,7 @@ static int parse_guest(char *text, struct forward_config *forward, char **ret_er
 	}
 	if (*text != '[') {
 		forward->to = FORWARD_TO_NAME;
-		return network_name_parse(text, forward->guest_name, ret_error);
+		return network_guest_name_parse(text, forward->guest_name, ret_error);
 	}
 	closed = text[len - 1] == ']';
 	text[len - 1] = '\0';

@@ -56,6 +56,35 @@ int network_name_parse(const char *text, char ret[NETWORK_NAME_MAX + 1], char **
 	return 0;
 }
 
+const char *const network_names_of_nobody[] = {
+	NETWORK_NAME_GATEWAY, NETWORK_NAME_HOST, "localhost", "wpad", "isatap", NULL
+};
+
+bool network_name_is_nobodys(const char *name)
+{
+	for (size_t i = 0; network_names_of_nobody[i]; i++) {
+		if (strcmp(name, network_names_of_nobody[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+int network_guest_name_parse(const char *text, char ret[NETWORK_NAME_MAX + 1], char **ret_error)
+{
+	char name[NETWORK_NAME_MAX + 1];
+	int r = network_name_parse(text, name, ret_error);
+
+	if (r < 0)
+		return r;
+	if (network_name_is_nobodys(name))
+		return explain(ret_error, -EINVAL,
+			       "no guest may be called %s, which means something else to others; "
+			       "choose another name",
+			       name);
+	strcpy(ret, name);
+	return 0;
+}
+
 /* Decimal digits only, nothing before or behind them. Return: false if it is not up to max */
 static bool number_parse(const char *text, unsigned int max, unsigned int *ret)
 {
@@ -120,7 +149,7 @@ int network_reservation_parse(const char *text, struct network_reservation *ret,
 		return explain(ret_error, -EINVAL,
 			       "\"%s\" behind the address; only ,name=NAME may follow", rest);
 	if (rest) {
-		r = network_name_parse(rest + 6, reservation.name, ret_error);
+		r = network_guest_name_parse(rest + 6, reservation.name, ret_error);
 		if (r < 0)
 			return r;
 	}

@@ -24,6 +24,21 @@ struct network_text network_text6(const struct in6_addr *address);
 /** network_name_parse() - one label of a host name, into lower case. Return: 0, -EINVAL */
 int network_name_parse(const char *text, char ret[NETWORK_NAME_MAX + 1], char **ret_error);
 
+/**
+ * network_name_is_nobodys() - may no guest be called this? @name: in lower case
+ *
+ * Others would take the guest for something else: the gateway's own names (NETWORK_NAME_GATEWAY,
+ * NETWORK_NAME_HOST), localhost, and wpad and isatap, which operating systems look up by themselves
+ * and trust.
+ */
+#define NETWORK_NAME_GATEWAY "gateway"
+#define NETWORK_NAME_HOST    "host"
+bool network_name_is_nobodys(const char *name);
+extern const char *const network_names_of_nobody[]; /* all of them, then NULL */
+
+/** network_guest_name_parse() - the same, and nobody's is refused. Return: 0, -EINVAL */
+int network_guest_name_parse(const char *text, char ret[NETWORK_NAME_MAX + 1], char **ret_error);
+
 /** network_port_parse() - a TCP or UDP port, 1 to 65535. Return: 0, -EINVAL */
 int network_port_parse(const char *text, uint16_t *ret, char **ret_error);
 

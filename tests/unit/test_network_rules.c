@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -305,6 +306,7 @@ static void reservation_refused(const char *text, const char *what)
 static void reservations_are_text(void **state)
 {
 	char name[128] = "02:00:00:00:00:01=10.0.0.9,name=";
+	size_t len = strlen(name);
 
 	reservation_prints(ONE, NULL);
 	reservation_prints("02:00:00:00:00:01=10.0.0.9", NULL);
@@ -323,6 +325,13 @@ static void reservations_are_text(void **state)
 	reservation_refused("02:00:00:00:00:01=10.0.0.9,name=-a", "no name of a guest");
 	reservation_refused("02:00:00:00:00:01=10.0.0.9,name=a-", "no name of a guest");
 	reservation_refused("02:00:00:00:00:01=10.0.0.9,name=a.b", "no name of a guest");
+	for (size_t i = 0; network_names_of_nobody[i]; i++) {
+		strcpy(name + len, network_names_of_nobody[i]);
+		reservation_refused(name, "no guest may be called");
+		name[len] = (char)toupper((unsigned char)name[len]);
+		reservation_refused(name, "no guest may be called");
+	}
+	name[len] = '\0';
 	memset(name + strlen(name), 'x', NETWORK_NAME_MAX);
 	reservation_prints(name, NULL);
 	strcat(name, "x");

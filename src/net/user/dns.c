@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/user/guest_name.h"
+#include "net/network_text.h"
 
 #define IPV6_MTU_MIN 1280u
 #define SUFFIX4	     ".in-addr.arpa"
@@ -88,7 +88,7 @@ static bool find_label(const struct dns *dns, const char *label, struct found *f
 {
 	const struct lease *lease;
 
-	if (strcmp(label, GUEST_NAME_GATEWAY) == 0 || strcmp(label, GUEST_NAME_HOST) == 0) {
+	if (strcmp(label, NETWORK_NAME_GATEWAY) == 0 || strcmp(label, NETWORK_NAME_HOST) == 0) {
 		find_gateway(dns, found);
 		return true;
 	}
@@ -185,7 +185,7 @@ static void find_reverse4(const struct dns *dns, uint32_t value, struct found *f
 		return;
 	found->is = NOBODY;
 	if (address.s_addr == addresses->gateway.s_addr) {
-		point_to(dns, GUEST_NAME_GATEWAY, found);
+		point_to(dns, NETWORK_NAME_GATEWAY, found);
 		return;
 	}
 	lease = leases_find_address(dns->leases, address);
@@ -223,7 +223,7 @@ static void find_reverse6(const struct dns *dns, const struct in6_addr *address,
 		return;
 	found->is = NOBODY;
 	if (memcmp(address, &dns->addresses.gateway6, sizeof(*address)) == 0)
-		point_to(dns, GUEST_NAME_GATEWAY, found);
+		point_to(dns, NETWORK_NAME_GATEWAY, found);
 }
 
 /* Answers */

@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-static const char *const refused[] = { GUEST_NAME_GATEWAY, GUEST_NAME_HOST, "localhost", "wpad",
-				       "isatap" };
+#include "net/network_text.h"
 
 /* Not isalnum(): the locale has no say. Return: 0 if it has no place in a name */
 static char lower(char c)
@@ -31,10 +30,8 @@ bool guest_name_from(const char *text, size_t len, char ret[NETWORK_NAME_MAX + 1
 	if (n == 0 || name[0] == '-' || name[n - 1] == '-')
 		return false;
 	name[n] = '\0';
-	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-		if (strcmp(name, refused[i]) == 0)
-			return false;
-	}
+	if (network_name_is_nobodys(name))
+		return false;
 	memcpy(ret, name, n + 1);
 	return true;
 }

@@ -10,19 +10,14 @@
 
 #include "net/network_config.h"
 
-/* The gateway's own names. */
-#define GUEST_NAME_GATEWAY "gateway"
-#define GUEST_NAME_HOST	   "host"
-
 /**
  * guest_name_from() - one label of a host name (RFC 1123, section 2.1) from what a guest calls
  * itself
  * @text, @len: any bytes; of a name with dots the first label counts
  * @ret: in lower case
  *
- * Return: false: no letters, digits and inner hyphens; or a name that no guest may have, since
- * others would take it for something else: the gateway's, localhost, and wpad and isatap, which
- * operating systems look up by themselves and trust
+ * Return: false: no letters, digits and inner hyphens; or a name that no guest may have
+ * (network_name_is_nobodys())
  */
 bool guest_name_from(const char *text, size_t len, char ret[NETWORK_NAME_MAX + 1]);
 
