@@ -40,6 +40,8 @@ static void on_link(void *opaque, bool up)
 	struct port *port = opaque;
 
 	port->network_up = up;
+	if (!up)
+		port->channel.shown = 0; /* the network has dropped what waited */
 	if (port->admin_up)
 		channel_tell_link(&port->channel, up);
 }

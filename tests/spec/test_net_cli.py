@@ -55,7 +55,8 @@ BAD = (
     ("shared --nic /x --forward tcp:1-x:1 --forward tcp:1-y:1", "--forward tcp:0.0.0.0:1-y:1", "same host's side"),
     ("shared --nic /x --forward 1-x:1", "--forward 1-x:1: no forward", "PROTOCOL:HOST-GUEST:PORT"),
     ("shared --stream fd=99999,mode=0600,group=0", "--stream fd=99999,mode=0600,group=0: mode= and group=", "fd="),
-    ("shared --fd 99999", "--fd 99999: ", "99999"),
+    ("shared --stream fd=99999,mode=0600", "--stream fd=99999,mode=0600: mode= and group=", "fd="),
+    ("shared --fd 99999", "--fd 99999: not open; ", "99999"),
 )
 
 

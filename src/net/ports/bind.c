@@ -141,7 +141,7 @@ int port_socket_kind_of_fd(int fd, enum port_socket_kind *ret, char **ret_error)
 	int type = type_of(fd);
 
 	if (type < 0)
-		return explain(ret_error, type, "fd %d: %s", fd, why_no_socket(type));
+		return explain(ret_error, type, "%s", why_no_socket(type));
 	*ret = type == SOCK_DGRAM ? PORT_SOCKET_DGRAM : PORT_SOCKET_STREAM;
 	return 0;
 }

@@ -42,6 +42,7 @@ struct port_socket_config {
 	bool isolated, isolated_given;
 	struct port_limits limits;
 	mode_t mode;
+	bool mode_given;
 	gid_t group;	     /* (gid_t)-1: the process's */
 	bool ends_with_peer; /* @fd is connected: when that is over, so is the socket */
 };

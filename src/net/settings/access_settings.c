@@ -13,18 +13,18 @@
 
 static int set_forward(struct net_settings *settings, char *value, char **ret_error)
 {
-	struct forward_config forward, *added;
+	struct forward_config forward;
 	char text[FORWARD_TEXT_MAX];
 	int r = forward_parse(value, &forward, ret_error);
 
 	if (r < 0)
 		return r;
-	added = settings_grow(&settings->forwards, &settings->n_forwards, sizeof(*added),
-			      FORWARDS_MAX, ret_error);
-	if (!added)
-		return -EINVAL;
-	*added = forward;
-	forward_print(added, text);
+	r = settings_grow(&settings->forwards, &settings->n_forwards, sizeof(forward), FORWARDS_MAX,
+			  ret_error);
+	if (r < 0)
+		return r;
+	settings->forwards[settings->n_forwards - 1] = forward;
+	forward_print(&forward, text);
 	return settings_call(settings, text);
 }
 
@@ -35,18 +35,19 @@ static int set_host_loopback(struct net_settings *settings, char *value, char **
 
 static int set_allow(struct net_settings *settings, char *value, char **ret_error)
 {
-	struct network_allow allow, *added;
+	struct network_config *network = &settings->network;
+	struct network_allow allow;
 	char text[NETWORK_ALLOW_TEXT];
 	int r = network_allow_parse(value, &allow, ret_error);
 
 	if (r < 0)
 		return r;
-	added = settings_grow(&settings->network.allows, &settings->network.n_allows,
-			      sizeof(*added), ALLOWS_MAX, ret_error);
-	if (!added)
-		return -EINVAL;
-	*added = allow;
-	network_allow_print(added, text);
+	r = settings_grow(&network->allows, &network->n_allows, sizeof(allow), ALLOWS_MAX,
+			  ret_error);
+	if (r < 0)
+		return r;
+	network->allows[network->n_allows - 1] = allow;
+	network_allow_print(&allow, text);
 	return settings_call(settings, text);
 }
 

@@ -75,17 +75,16 @@ static int parse_server(const char *value, struct in_addr *ret, char **ret_error
 static int set_dns(struct net_settings *settings, char *value, char **ret_error)
 {
 	struct network_dhcp *dhcp = &settings->network.dhcp;
-	struct in_addr address = { 0 }, *added;
+	struct in_addr address = { 0 };
 	int r = parse_server(value, &address, ret_error);
 
 	if (r < 0)
 		return r;
-	added = settings_grow(&dhcp->name_servers, &dhcp->n_name_servers, sizeof(*added),
-			      NAME_SERVERS_MAX, ret_error);
-	if (!added)
-		return -EINVAL;
-	*added = address;
-	return 0;
+	r = settings_grow(&dhcp->name_servers, &dhcp->n_name_servers, sizeof(address),
+			  NAME_SERVERS_MAX, ret_error);
+	if (r >= 0)
+		dhcp->name_servers[dhcp->n_name_servers - 1] = address;
+	return r;
 }
 
 /* Labels and dots between them. */
@@ -140,18 +139,19 @@ static int set_boot_server(struct net_settings *settings, char *value, char **re
 
 static int set_reserve(struct net_settings *settings, char *value, char **ret_error)
 {
-	struct network_reservation reservation, *added;
+	struct network_config *network = &settings->network;
+	struct network_reservation reservation;
 	char text[NETWORK_RESERVATION_TEXT];
 	int r = network_reservation_parse(value, &reservation, ret_error);
 
 	if (r < 0)
 		return r;
-	added = settings_grow(&settings->network.reservations, &settings->network.n_reservations,
-			      sizeof(*added), RESERVATIONS_MAX, ret_error);
-	if (!added)
-		return -EINVAL;
-	*added = reservation;
-	network_reservation_print(added, text);
+	r = settings_grow(&network->reservations, &network->n_reservations, sizeof(reservation),
+			  RESERVATIONS_MAX, ret_error);
+	if (r < 0)
+		return r;
+	network->reservations[network->n_reservations - 1] = reservation;
+	network_reservation_print(&reservation, text);
 	return settings_call(settings, text);
 }
 

@@ -103,7 +103,7 @@ int port_config_check(const struct port_socket_config *config, char **ret_error)
 	if (config->path && config->path[strlen(config->path) - 1] == '/')
 		return explain(ret_error, -EINVAL,
 			       "the path ends with \"/\"; give the path of a socket to make");
-	if (!config->path && (config->mode != PORT_SOCKET_MODE || config->group != (gid_t)-1))
+	if (!config->path && (config->mode_given || config->group != (gid_t)-1))
 		return explain(
 			ret_error, -EINVAL,
 			"mode= and group= are for a socket that is made; leave them out with "

@@ -19,13 +19,13 @@
 static int add(struct net_settings *settings, const struct port_socket_config *config,
 	       char **ret_error)
 {
-	struct port_socket_config *added = settings_grow(&settings->sockets, &settings->n_sockets,
-							 sizeof(*added), SOCKETS_MAX, ret_error);
+	int r = settings_grow(&settings->sockets, &settings->n_sockets, sizeof(*config),
+			      SOCKETS_MAX, ret_error);
 	char text[32];
 
-	if (!added)
-		return -EINVAL;
-	*added = *config;
+	if (r < 0)
+		return r;
+	settings->sockets[settings->n_sockets - 1] = *config;
 	settings->mac_socket = config->kind == PORT_SOCKET_NIC ? settings->n_sockets : 0;
 	if (config->path)
 		return settings_call(settings, config->path);

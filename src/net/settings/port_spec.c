@@ -130,6 +130,7 @@ static int set_isolated(struct port_socket_config *config, const char *value, ch
 
 static int set_mode(struct port_socket_config *config, const char *value, char **ret_error)
 {
+	config->mode_given = true;
 	return spec_mode(value, &config->mode, ret_error);
 }
 

@@ -57,23 +57,20 @@ char *settings_keep(struct net_settings *settings, const char *text)
 	return string->text;
 }
 
-void *settings_grow(void *array, size_t *n, size_t size, size_t max, char **ret_error)
+int settings_grow(void *array, size_t *n, size_t size, size_t max, char **ret_error)
 {
 	char *old, *grown;
 
-	if (*n == max) {
-		explain(ret_error, -EINVAL, "more than %zu of them", max);
-		return NULL;
-	}
+	if (*n == max)
+		return explain(ret_error, -EINVAL, "more than %zu of them", max);
 	memcpy(&old, array, sizeof(old));
 	grown = realloc(old, (*n + 1) * size);
-	if (!grown) {
-		explain(ret_error, -ENOMEM, "%s", strerror(ENOMEM));
-		return NULL;
-	}
+	if (!grown)
+		return explain(ret_error, -ENOMEM, "%s", strerror(ENOMEM));
 	memcpy(array, &grown, sizeof(grown));
 	memset(grown + *n * size, 0, size);
-	return grown + (*n)++ * size;
+	(*n)++;
+	return 0;
 }
 
 static const struct settings_given *given_last(const struct net_settings *settings,

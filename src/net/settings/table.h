@@ -82,8 +82,10 @@ char *settings_keep(struct net_settings *settings, const char *text);
 /**
  * settings_grow() - room for one more at the end of an array
  * @array: address of the pointer to it
- * Return: where the new one goes; NULL: max is reached or there is no memory, with @ret_error
+ *
+ * The new one is the last one then, and zero.
+ * Return: 0; -EINVAL: max is reached; -ENOMEM
  */
-void *settings_grow(void *array, size_t *n, size_t size, size_t max, char **ret_error);
+int settings_grow(void *array, size_t *n, size_t size, size_t max, char **ret_error);
 
 #endif
