@@ -8,6 +8,7 @@
 
 #include "net/kernel/kernel_network.h"
 #include "net/user/network.h"
+#include "net/vmnet/vmn_network.h"
 #include "sys/explain.h"
 
 int network_new(uv_loop_t *loop, const struct network_config *config,
@@ -17,10 +18,18 @@ int network_new(uv_loop_t *loop, const struct network_config *config,
 	struct network *network;
 	int r;
 
-	if (config->kind == NETWORK_KERNEL)
+	switch (config->kind) {
+	case NETWORK_KERNEL:
 		r = kernel_network_new(loop, config, &network, ret_error);
-	else
+		break;
+	case NETWORK_VMNET:
+		r = vmn_network_new(loop, config, &network, ret_error);
+		break;
+	case NETWORK_USER:
+	default:
 		r = user_network_new(loop, config, &network, ret_error);
+		break;
+	}
 	if (r < 0)
 		return r;
 	network->events = events;

@@ -2,7 +2,7 @@
 /*
  * network.h - what ports are plugged into: one network of some kind, in some mode
  *
- * Kinds: user (src/net/user/), kernel (src/net/kernel/). Modes and the names of their options are
+ * Kinds: user (src/net/user/), kernel (src/net/kernel/), vmnet (src/net/vmnet/). Modes and the names of their options are
  * those of QEMU's vmnet netdevs. One thread: the loop's.
  */
 #ifndef NET_NETWORK_H

@@ -23,6 +23,7 @@ static const char *const mode_names[] = {
 static const char *const kind_names[] = {
 	[NETWORK_USER] = "user",
 	[NETWORK_KERNEL] = "kernel",
+	[NETWORK_VMNET] = "vmnet",
 };
 
 const char *network_mode_name(enum network_mode mode)
@@ -57,6 +58,15 @@ static int random_ula_prefix(struct in6_addr *ret)
 	return 0;
 }
 
+static enum network_kind default_kind(enum network_mode mode)
+{
+#ifdef __APPLE__
+	return NETWORK_VMNET;
+#else
+	return mode == NETWORK_BRIDGED ? NETWORK_KERNEL : NETWORK_USER;
+#endif
+}
+
 int network_config_default(enum network_mode mode, struct network_config *ret)
 {
 	struct network_config config = {
@@ -64,7 +74,7 @@ int network_config_default(enum network_mode mode, struct network_config *ret)
 		.start_address = default_address(mode, 1),
 		.end_address = default_address(mode, 254),
 		.subnet_mask = { htonl(0xffffff00u) },
-		.kind = mode == NETWORK_BRIDGED ? NETWORK_KERNEL : NETWORK_USER,
+		.kind = default_kind(mode),
 		.mtu = DEFAULT_MTU,
 		.dhcp = { .lease_s = DEFAULT_LEASE_S },
 	};

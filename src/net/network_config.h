@@ -27,6 +27,7 @@ enum network_mode {
 enum network_kind {
 	NETWORK_USER,	/* no privileges: our switch and libslirp */
 	NETWORK_KERNEL, /* a bridge, TAPs, nftables, dnsmasq */
+	NETWORK_VMNET,	/* Apple's vmnet, or our libvmnet */
 };
 
 /** struct network_reservation - this guest always gets this address */
@@ -98,7 +99,7 @@ const char *network_kind_name(enum network_kind kind);
 
 /**
  * network_config_default() - vmnet's default addresses for the mode; a random ULA prefix; MTU
- * 1500; leases of a day; kind user, or kernel for bridged. Return: 0 or -errno
+ * 1500; leases of a day; kind user, or kernel for bridged; on macOS, vmnet. Return: 0 or -errno
  */
 int network_config_default(enum network_mode mode, struct network_config *ret);
 

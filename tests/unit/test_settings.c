@@ -79,7 +79,7 @@ static const struct {
 } bad_values[] = {
 	{ "mode", "nat", "give shared, host or bridged" },
 	{ "mode", "", "give shared, host or bridged" },
-	{ "network", "vmnet", "give user or kernel" },
+	{ "network", "vnet", "give user, kernel or vmnet" },
 	{ "start-address", "", NO_IPV4 },
 	{ "start-address", "10.0.1", NO_IPV4 },
 	{ "start-address", "10.0.0.256", NO_IPV4 },

@@ -27,13 +27,13 @@ static int set_mode(struct net_settings *settings, char *value, char **ret_error
 
 static int set_kind(struct net_settings *settings, char *value, char **ret_error)
 {
-	for (enum network_kind kind = NETWORK_USER; kind <= NETWORK_KERNEL; kind++) {
+	for (enum network_kind kind = NETWORK_USER; kind <= NETWORK_VMNET; kind++) {
 		if (strcmp(value, network_kind_name(kind)) == 0) {
 			settings->network.kind = kind;
 			return 0;
 		}
 	}
-	return explain(ret_error, -EINVAL, "unknown kind of network; give user or kernel");
+	return explain(ret_error, -EINVAL, "unknown kind of network; give user, kernel or vmnet");
 }
 
 static int set_ipv4(const char *value, struct in_addr *ret, char **ret_error)
@@ -196,8 +196,9 @@ const struct setting network_settings[] = {
 	{ "mode", SETTING_VALUE, "MODE", "shared, host or bridged, if not the first argument",
 	  set_mode },
 	{ "network", SETTING_VALUE, "KIND",
-	  "user: no privileges; kernel: bridge, TAPs, nftables, dnsmasq. Default:\n"
-	  "user; for bridged, kernel",
+	  "user: no privileges; kernel: bridge, TAPs, nftables, dnsmasq; vmnet:\n"
+	  "through Apple's API, on Linux libvmnet. Default: user; for bridged,\n"
+	  "kernel; on macOS vmnet",
 	  set_kind },
 	{ "start-address", SETTING_VALUE, "ADDR",
 	  "the gateway, first of the range; default 192.168.64.1 (shared),\n"
