@@ -22,4 +22,11 @@ int network_check_features(const struct network_config *config, char **ret_error
 /** network_check_dhcp() - reservations, and what DHCP says, if there is DHCP. After addresses */
 int network_check_dhcp(const struct network_config *config, char **ret_error);
 
+/**
+ * network_check_reserved_address() - may a guest have this address reserved? Any of the subnet but its
+ * first, its last and the gateway's, as vmnet has it. The sentence begins with the address
+ */
+int network_check_reserved_address(const struct network_config *config, struct in_addr address,
+				   char **ret_error);
+
 #endif

@@ -68,22 +68,32 @@ static int check_boot(const struct network_dhcp *dhcp, char **ret_error)
 		       network_text(dhcp->boot_server).s);
 }
 
-static int check_in_range(const struct network_config *config,
-			  const struct network_reservation *reservation, char **ret_error)
+int network_check_reserved_address(const struct network_config *config, struct in_addr address,
+				   char **ret_error)
 {
 	struct network_addresses addresses;
-	uint32_t address = ntohl(reservation->address.s_addr);
+	uint32_t host_bits;
 
 	network_config_addresses(config, &addresses);
-	if (address >= ntohl(addresses.first_lease.s_addr) &&
-	    address <= ntohl(addresses.last_lease.s_addr))
+	host_bits = address.s_addr & ~addresses.mask.s_addr;
+	if ((address.s_addr & addresses.mask.s_addr) == addresses.network.s_addr && host_bits &&
+	    host_bits != ~addresses.mask.s_addr && address.s_addr != addresses.gateway.s_addr)
 		return 0;
-	return explain(
-		ret_error, -EINVAL,
-		"--reserve %s: outside of the addresses that DHCP gives; choose one from %s to "
-		"%s",
-		text_of(reservation).s, network_text(addresses.first_lease).s,
-		network_text(addresses.last_lease).s);
+	return explain(ret_error, -EINVAL,
+		       "%s is no address for a guest; choose one of the subnet %s with mask %s, "
+		       "inside or outside of what DHCP gives, but not the gateway's %s",
+		       network_text(address).s, network_text(addresses.network).s,
+		       network_text(addresses.mask).s, network_text(addresses.gateway).s);
+}
+
+static int check_address(const struct network_config *config,
+			 const struct network_reservation *reservation, char **ret_error)
+{
+	int r = network_check_reserved_address(config, reservation->address, ret_error);
+
+	if (r < 0)
+		explain_about(ret_error, "--reserve %s: ", text_of(reservation).s);
+	return r;
 }
 
 static int check_apart(const struct network_reservation *a, const struct network_reservation *b,
@@ -108,7 +118,7 @@ static int check_reservations(const struct network_config *config, char **ret_er
 {
 	for (size_t i = 0; i < config->n_reservations; i++) {
 		const struct network_reservation *reservation = &config->reservations[i];
-		int r = check_in_range(config, reservation, ret_error);
+		int r = check_address(config, reservation, ret_error);
 
 		for (size_t j = 0; j < i && r >= 0; j++)
 			r = check_apart(reservation, &config->reservations[j], ret_error);

@@ -49,6 +49,15 @@ class Rules:
 		self.assertIsNone(other.dhcp(wanted='10.77.1.3', timeout=2))
 		self.assertEqual(self.guest(network, 'its', mac=MAC, test=self).address, '10.77.1.3')
 
+	def test_a_reserved_address_may_be_one_that_dhcp_does_not_give(self):
+		network = self.start('shared', '--start-address', '10.77.1.9', '--end-address', '10.77.1.20',
+				     '--subnet-mask', '255.255.255.0', '--reserve', f'{MAC}=10.77.1.200',
+				     '--reserve', f'{OTHER_MAC}=10.77.1.2', test=self)
+		low = self.guest(network, 'low', mac=OTHER_MAC, test=self)
+		high = self.guest(network, 'high', mac=MAC, test=self)
+		self.assertEqual((low.address, high.address), ('10.77.1.2', '10.77.1.200'))
+		self.assert_reach(questions([low, high], ['10.77.1.9']) + questions(low, [high.address]))
+
 	def test_leases_are_kept_over_a_restart_with_a_state_directory(self):
 		state = os.path.join(self.tmp, self.network)
 		os.mkdir(state)

@@ -225,16 +225,29 @@ static void reservations_are_apart(void **state)
 		"has the same name");
 }
 
-static void a_reservation_is_of_an_address_that_dhcp_gives(void **state)
+static void a_reservation_is_of_an_address_of_the_subnet(void **state)
 {
-	static const char *const outside[] = { "192.168.64.1", "192.168.64.0", "192.168.64.255",
-					       "192.168.65.9", "10.0.0.1" };
+	static const char *const no_guests[] = { "192.168.64.1", "192.168.64.0", "192.168.64.255",
+						 "192.168.65.9", "10.0.0.1" };
+	static const char *const guests[] = { "192.168.64.2", "192.168.64.99", "192.168.64.100",
+					      "192.168.64.254" };
+	struct network_config config = default_of(NETWORK_SHARED);
+	struct network_reservation reservation;
 	char text[64];
 
-	reserve(ONE, "02:00:00:00:00:02=192.168.64.254", NULL, NULL);
-	for (size_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++) {
-		snprintf(text, sizeof(text), "02:00:00:00:00:02=%s", outside[i]);
-		reserve(ONE, text, "--reserve 02:00:00:00:00:02", "to 192.168.64.254");
+	inet_pton(AF_INET, "192.168.64.99", &config.end_address);
+	config.addresses_given = true;
+	config.reservations = &reservation;
+	config.n_reservations = 1;
+	for (size_t i = 0; i < sizeof(guests) / sizeof(guests[0]); i++) {
+		snprintf(text, sizeof(text), "02:00:00:00:00:02=%s", guests[i]);
+		reservation = reservation_of(text);
+		good(&config);
+	}
+	for (size_t i = 0; i < sizeof(no_guests) / sizeof(no_guests[0]); i++) {
+		snprintf(text, sizeof(text), "02:00:00:00:00:02=%s", no_guests[i]);
+		reservation = reservation_of(text);
+		bad(&config, "--reserve 02:00:00:00:00:02", "is no address for a guest");
 	}
 }
 
@@ -407,7 +420,7 @@ int main(void)
 		cmocka_unit_test(a_bridged_network_has_no_addresses_of_its_own),
 		cmocka_unit_test(access_to_the_host_needs_a_host_in_the_network),
 		cmocka_unit_test(reservations_are_apart),
-		cmocka_unit_test(a_reservation_is_of_an_address_that_dhcp_gives),
+		cmocka_unit_test(a_reservation_is_of_an_address_of_the_subnet),
 		cmocka_unit_test(without_dhcp_nothing_that_it_would_say_is_given),
 		cmocka_unit_test(a_boot_server_has_a_boot_file),
 		cmocka_unit_test(reservations_are_text),

@@ -24,6 +24,7 @@
 #include "net/kernel/kernel_internal.h"
 #include "net/kernel/privilege.h"
 #include "net/kernel/runtime_dir.h"
+#include "net/network_check.h"
 #include "sys/explain.h"
 #include "sys/log.h"
 
@@ -86,14 +87,10 @@ static int check_name(const struct network_reservation *wanted, char **ret_error
 static int check_reservation(const struct network_config *config,
 			     const struct network_reservation *wanted, char **ret_error)
 {
-	uint32_t address = ntohl(wanted->address.s_addr);
+	int r = network_check_reserved_address(config, wanted->address, ret_error);
 
-	if (address <= ntohl(config->start_address.s_addr) ||
-	    address > ntohl(config->end_address.s_addr))
-		return explain(
-			ret_error, -EINVAL,
-			"the address is not in the range that DHCP gives; choose one between "
-			"--start-address and --end-address");
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < config->n_reservations; i++) {
 		const struct network_reservation *each = &config->reservations[i];
 
