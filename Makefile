@@ -83,7 +83,7 @@ test: deps $(if $(filter vm,$(SUITES)),vm) $(if $(filter spec,$(SUITES)),ovs)
 	scripts/test-summary $(BUILD) && $$shown
 
 bench: vm
-	@scripts/install-deps iperf3 passt
+	@scripts/install-deps passt
 	@$(MAKE) --no-print-directory RELEASE=true measure
 
 measure: build
