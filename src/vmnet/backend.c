@@ -7,7 +7,7 @@
  *
  * A network that is found may be about to end, as its last holder has just left. Then it hangs up
  * before it greets, and one looks again. One that stands in the way may be, too: before it is
- * called busy it gets a moment.
+ * called busy it gets a moment, and while its process ends what that takes.
  */
 #include "vmnet/backend.h"
 
@@ -25,9 +25,10 @@
 #include "vmnet/backend_internal.h"
 #include "vmnet/launch.h"
 
-#define ATTEMPTS_MAX 16u
-#define STEP_MS	     20u
-#define BUSY_WAIT_MS 400u
+#define ATTEMPTS_MAX   16u
+#define STEP_MS	       20u
+#define BUSY_WAIT_MS   400u
+#define ENDING_WAIT_MS 10000u
 
 /* One look at the registry */
 struct search {
@@ -41,7 +42,8 @@ struct search {
 /* What to do after it */
 enum outcome {
 	OUTCOME_DONE,
-	OUTCOME_AGAIN, /* what was found is gone */
+	OUTCOME_AGAIN,	/* what was found is gone */
+	OUTCOME_ENDING, /* what was found, or is in the way, is about to be */
 	OUTCOME_BUSY,
 	OUTCOME_FAILED,
 };
@@ -207,13 +209,15 @@ static enum outcome start(struct search *search, struct vmnet_backend **ret,
 {
 	struct backend_living living = { .asked = *search->request };
 	char name[sizeof(REGISTRY_NAME)];
-	int r = choose_range(search, &living.range, ret_error);
+	int alive, r = choose_range(search, &living.range, ret_error);
 
 	if (r >= 0)
-		r = registry_add(&search->registry, &living, name, ret_error);
+		r = registry_add(&search->registry, &living, name, &alive, ret_error);
 	if (r < 0)
 		return failed(r, ret_status);
-	r = launch_network(&search->registry, name, search->request, &living.range, ret_error);
+	r = launch_network(&search->registry, name, alive, search->request, &living.range,
+			   ret_error);
+	close(alive);
 	if (r >= 0)
 		r = hold(&search->registry, name, ret, ret_error);
 	if (r < 0) {
@@ -244,17 +248,18 @@ static enum outcome look(struct search *search, struct vmnet_backend **ret,
 	const char *why;
 
 	for (int i = 0; i < search->n_nets; i++) {
-		switch (backend_relate(search->request, &search->nets[i].living, &why)) {
-		case BACKEND_APART:
-			break;
-		case BACKEND_SAME:
-			same = &search->nets[i];
-			break;
-		case BACKEND_BUSY:
-			explain(ret_error, 0, "%s (%s/%s)", why, search->registry.path,
-				search->nets[i].name);
+		const struct registry_net *net = &search->nets[i];
+		enum backend_relation relation =
+			backend_relate(search->request, &net->living, &why);
+
+		if (relation != BACKEND_APART && net->ending)
+			return OUTCOME_ENDING;
+		if (relation == BACKEND_BUSY) {
+			explain(ret_error, 0, "%s (%s/%s)", why, search->registry.path, net->name);
 			return OUTCOME_BUSY;
 		}
+		if (relation == BACKEND_SAME)
+			same = net;
 	}
 	return same ? join(search, same, ret, ret_status, ret_error)
 		    : start(search, ret, ret_status, ret_error);
@@ -285,7 +290,7 @@ static vmnet_return_t find_or_start(struct search *search, struct vmnet_backend 
 				    char **ret_error)
 {
 	const struct timespec step = { .tv_nsec = STEP_MS * 1000000 };
-	unsigned int again = 0, waited_ms = 0;
+	unsigned int again = 0, waited_ms = 0, ending_ms = 0;
 	vmnet_return_t status = VMNET_FAILURE;
 
 	for (;;) {
@@ -298,6 +303,14 @@ static vmnet_return_t find_or_start(struct search *search, struct vmnet_backend 
 			if (waited_ms >= BUSY_WAIT_MS)
 				return VMNET_SHARING_SERVICE_BUSY;
 			waited_ms += STEP_MS;
+			break;
+		case OUTCOME_ENDING:
+			if (ending_ms >= ENDING_WAIT_MS) {
+				explain(ret_error, 0,
+					"a network that ends is in the way, and takes too long");
+				return VMNET_SHARING_SERVICE_BUSY;
+			}
+			ending_ms += STEP_MS;
 			break;
 		case OUTCOME_AGAIN:
 			if (++again == ATTEMPTS_MAX)

@@ -31,14 +31,15 @@
 #define READY_MS      30000
 #define LOG_TAIL_MAX  2048u
 #define EXIT_USAGE    2
-#define KEPT_FDS_UPTO 2
+#define KEPT_FDS_UPTO 3
 
 struct launch {
 	struct words words;
 	char **environment; /* an array of its own, of others' strings */
 	char *log;
 	pid_t pid;
-	int out; /* its stdout */
+	int out;   /* its stdout */
+	int alive; /* which it inherits as the fd behind stderr */
 };
 
 static bool is_service_managers(const char *variable)
@@ -85,16 +86,18 @@ static const char *kind_of(const struct backend_request *request)
 }
 
 /* Return: 0, an errno */
-static int add_actions(posix_spawn_file_actions_t *actions, const char *log, int out)
+static int add_actions(posix_spawn_file_actions_t *actions, const struct launch *launch, int out)
 {
 	int r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 
 	if (!r)
 		r = posix_spawn_file_actions_adddup2(actions, out, STDOUT_FILENO);
 	if (!r)
-		r = posix_spawn_file_actions_addopen(actions, STDERR_FILENO, log,
+		r = posix_spawn_file_actions_addopen(actions, STDERR_FILENO, launch->log,
 						     O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW,
 						     0600);
+	if (!r)
+		r = posix_spawn_file_actions_adddup2(actions, launch->alive, KEPT_FDS_UPTO);
 	if (!r)
 		r = posix_spawn_file_actions_addclosefrom_np(actions, KEPT_FDS_UPTO + 1);
 	return r;
@@ -127,7 +130,7 @@ static int spawn_with(struct launch *launch, int out)
 		return -r;
 	r = posix_spawnattr_init(&attributes);
 	if (!r) {
-		r = add_actions(&actions, launch->log, out);
+		r = add_actions(&actions, launch, out);
 		if (!r)
 			r = add_attributes(&attributes);
 		if (!r)
@@ -259,18 +262,19 @@ static int run(struct launch *launch, const struct registry *registry, const cha
 	if (r < 0)
 		return explain(ret_error, r, "the network is not ready: %s", strerror(-r));
 	/* Without a status whether it lives says it all. */
-	if (status == 0 || (status == -ECHILD && registry_lives(registry, name)))
+	if (status == 0 || (status == -ECHILD && registry_serves(registry, name)))
 		return 0;
 	return explain_end(launch, status, ret_error);
 }
 
-int launch_network(const struct registry *registry, const char *name,
+int launch_network(const struct registry *registry, const char *name, int alive,
 		   const struct backend_request *request, const struct backend_range *range,
 		   char **ret_error)
 {
 	struct launch launch = { .environment = copy_environment(),
 				 .log = registry_path(registry, name, "log"),
-				 .out = -1 };
+				 .out = -1,
+				 .alive = alive };
 	char *control = registry_path(registry, name, "control");
 	int r = -ENOMEM;
 

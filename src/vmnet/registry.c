@@ -136,7 +136,7 @@ char *registry_path(const struct registry *registry, const char *name, const cha
 }
 
 /* A queue that is full is somebody's, too. */
-bool registry_lives(const struct registry *registry, const char *name)
+bool registry_serves(const struct registry *registry, const char *name)
 {
 	char *path = registry_path(registry, name, "control");
 	int fd = path ? sock_connect(path) : -ENOMEM;
@@ -149,7 +149,7 @@ bool registry_lives(const struct registry *registry, const char *name)
 
 void registry_remove(struct registry *registry, const char *name)
 {
-	static const char *const files[] = { "record", "control", "log" };
+	static const char *const files[] = { "record", "control", "alive", "log" };
 	int dir = openat(registry->fd, name, O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (dir < 0)
@@ -160,15 +160,32 @@ void registry_remove(struct registry *registry, const char *name)
 	unlinkat(registry->fd, name, AT_REMOVEDIR); /* which leaves what is not ours */
 }
 
+static int open_file(const struct registry *registry, const char *name, const char *file)
+{
+	char path[sizeof(REGISTRY_NAME "/record")];
+
+	snprintf(path, sizeof(path), "%.*s/%s", (int)strlen(REGISTRY_NAME), name, file);
+	return openat(registry->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
+/* The process has inherited the lock, and it goes with it, however that ends. */
+static bool has_process(const struct registry *registry, const char *name)
+{
+	int fd = open_file(registry, name, "alive");
+	bool locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+
+	if (fd >= 0)
+		close(fd);
+	return locked;
+}
+
 static int read_record(const struct registry *registry, const char *name,
 		       struct backend_living *ret)
 {
-	char text[RECORD_MAX_LEN + 1], path[sizeof(REGISTRY_NAME "/record")];
+	char text[RECORD_MAX_LEN + 1];
+	int fd = open_file(registry, name, "record");
 	ssize_t n;
-	int fd;
 
-	snprintf(path, sizeof(path), "%s/record", name);
-	fd = openat(registry->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	n = read(fd, text, RECORD_MAX_LEN);
@@ -196,13 +213,28 @@ int registry_list(struct registry *registry, struct registry_net *ret)
 	while (n < REGISTRY_NETS_MAX && (entry = readdir(dir))) {
 		if (!registry_is_name(entry->d_name))
 			continue;
-		if (!registry_lives(registry, entry->d_name))
+		ret[n].ending = !registry_serves(registry, entry->d_name);
+		if (ret[n].ending && !has_process(registry, entry->d_name))
 			registry_remove(registry, entry->d_name);
 		else if (read_record(registry, entry->d_name, &ret[n].living) == 0)
 			memcpy(ret[n++].name, entry->d_name, sizeof(REGISTRY_NAME));
 	}
 	closedir(dir);
 	return (int)n;
+}
+
+/* Return: an fd above stderr, locked; -errno */
+static int make_alive(int dir)
+{
+	int fd = openat(dir, "alive", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int above = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	int r = above < 0 || flock(above, LOCK_EX | LOCK_NB) < 0 ? -errno : above;
+
+	if (fd >= 0)
+		close(fd);
+	if (r < 0 && above >= 0)
+		close(above);
+	return r;
 }
 
 static int write_record(int dir, const struct backend_living *living)
@@ -224,11 +256,11 @@ static int write_record(int dir, const struct backend_living *living)
 }
 
 int registry_add(struct registry *registry, const struct backend_living *living,
-		 char ret_name[sizeof(REGISTRY_NAME)], char **ret_error)
+		 char ret_name[sizeof(REGISTRY_NAME)], int *ret_alive, char **ret_error)
 {
 	unsigned long long random;
 	char name[sizeof(REGISTRY_NAME)];
-	int dir, r;
+	int dir, r, alive = -1;
 
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		return explain(ret_error, -EIO, "no random number to name a network by");
@@ -238,6 +270,8 @@ int registry_add(struct registry *registry, const struct backend_living *living,
 			       strerror(errno));
 	dir = openat(registry->fd, name, O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	r = dir < 0 ? -errno : write_record(dir, living);
+	if (r >= 0)
+		r = alive = make_alive(dir);
 	if (dir >= 0)
 		close(dir);
 	if (r < 0) {
@@ -245,5 +279,6 @@ int registry_add(struct registry *registry, const struct backend_living *living,
 		return explain(ret_error, r, "%s/%s: %s", registry->path, name, strerror(-r));
 	}
 	memcpy(ret_name, name, sizeof(name));
+	*ret_alive = alive;
 	return 0;
 }

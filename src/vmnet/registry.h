@@ -5,6 +5,7 @@
  *   DIR/lock             held while one looks for a network or starts one
  *   DIR/net-HEX/record   what it was started for (record.h)
  *   DIR/net-HEX/control  its control socket: while somebody listens there, it lives
+ *   DIR/net-HEX/alive    locked by its process, until that has ended
  *   DIR/net-HEX/log      its messages
  *
  * DIR: $OUTRIGGER_VMNET_DIR, else outrigger-vmnet in $XDG_RUNTIME_DIR, for root in /run; else
@@ -28,9 +29,11 @@ struct registry {
 	int lock;
 };
 
+/** struct registry_net - @ending: it serves nobody any more, but has not taken everything back yet */
 struct registry_net {
 	char name[sizeof(REGISTRY_NAME)];
 	struct backend_living living;
+	bool ending;
 };
 
 /** registry_open() - made if need be. Return: 0, -EPERM it is somebody else's, -errno */
@@ -48,14 +51,19 @@ void registry_unlock(struct registry *registry);
  */
 int registry_list(struct registry *registry, struct registry_net *ret);
 
-/** registry_lives() - does somebody listen there? */
-bool registry_lives(const struct registry *registry, const char *name);
+/** registry_serves() - does somebody listen there? */
+bool registry_serves(const struct registry *registry, const char *name);
 
-/** registry_add() - a directory for a new one, with its record. Return: 0, -errno */
+/**
+ * registry_add() - a directory for a new one, with its record
+ * @ret_alive: an fd that is open as long as the network's process lives: for that to inherit, above
+ *	       stderr, close-on-exec
+ * Return: 0, -errno
+ */
 int registry_add(struct registry *registry, const struct backend_living *living,
-		 char ret_name[sizeof(REGISTRY_NAME)], char **ret_error);
+		 char ret_name[sizeof(REGISTRY_NAME)], int *ret_alive, char **ret_error);
 
-/** registry_remove() - what was added and did not come to life */
+/** registry_remove() - what did not come to life, or has ended; its fd alive is closed already */
 void registry_remove(struct registry *registry, const char *name);
 
 /** registry_path() - of a file of a network; the caller frees. NULL: no memory */

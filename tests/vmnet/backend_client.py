@@ -18,8 +18,8 @@ BUSY = 1009
 class Tool:
     """One process. Each method is a line of backend_tool.c; answers that are no success are (code, sentence)."""
 
-    def __init__(self, program, env):
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
+    def __init__(self, program, env, **popen):
+        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, **popen)
         self.pid = self.process.pid
         self.rest = b""
 
@@ -62,8 +62,8 @@ class BackendTestCase(unittest.TestCase):
         self.registry = self.directory.join("registry")
         self.env = {**os.environ, "OUTRIGGER_PROGRAM": fixture.executable(), "OUTRIGGER_VMNET_DIR": self.registry}
 
-    def tool(self, **env):
-        tool = Tool(os.environ["OUTRIGGER_BACKEND_TOOL"], {**self.env, **env})
+    def tool(self, popen=None, **env):
+        tool = Tool(os.environ["OUTRIGGER_BACKEND_TOOL"], {**self.env, **env}, **(popen or {}))
         self.tools.append(tool)
         return tool
 
@@ -72,6 +72,15 @@ class BackendTestCase(unittest.TestCase):
             if tool.process.returncode is None:
                 tool.kill()
         self.assert_all_gone()
+        for name in self.nets():
+            self.assertIsNone(fixture.sanitizer_report(self.log(name)))
+
+    def log(self, name):
+        try:
+            with open(os.path.join(self.registry, name, "log"), encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
 
     def nets(self):
         return sorted(name for name in os.listdir(self.registry) if name.startswith("net-")) \

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Networks that programs share: who finds, starts and ends them (src/vmnet/backend.h)."""
+import fcntl
 import json
 import os
 import re
@@ -310,6 +311,19 @@ class Registry(BackendTestCase):
             answer = one.read()
             self.assertRegex(answer, "^10")
             self.assertIn(holds, answer)
+
+    def test_a_network_that_is_ending_is_waited_for(self):
+        path = self.make_net(json.dumps({"version": 1, "mode": 1001, "exclusive": False, "own": False, "range_given": True,
+                                         "range": ["10.77.0.1", "10.77.0.99", "255.255.255.0"]}).encode())
+        with open(os.path.join(path, "alive"), "wb") as alive:
+            fcntl.flock(alive, fcntl.LOCK_EX)
+            apart, same, other = self.tool(), self.tool(), self.tool()
+            self.assert_opened(apart.ask("open", "mode=shared", RANGE.replace("10.77", "10.78")))
+            same.send("open", "mode=shared", RANGE)
+            self.assertEqual(select.select([same.process.stdout], [], [], 0.5)[0], [], "it waits")
+        self.assert_opened(same.read())
+        self.assert_refused(BUSY, "overlaps", other.ask("open", "mode=host", RANGE))
+        self.assertFalse(os.path.exists(path))
 
     def test_a_network_that_hangs_up_again_and_again_is_given_up(self):
         listener = self.make_net(json.dumps({"version": 1, "mode": 1001, "exclusive": False, "own": False,
