@@ -32,6 +32,7 @@ struct port_config {
 	uint8_t mac[FRAME_MAC];
 	bool mac_known; /* else the first one that it sends from counts */
 	bool isolated;
+	bool no_guard; /* not judged whatever else is set: many may be behind it */
 	uint16_t mtu;
 	struct port_limits limits;
 };

@@ -83,7 +83,8 @@ void port_guard_open(struct port *port)
 	const struct network_config *config = network_config_of(port->table->network);
 
 	port->guarded =
-		port->config.isolated || (config && (config->isolated || config->source_guard));
+		!port->config.no_guard &&
+		(port->config.isolated || (config && (config->isolated || config->source_guard)));
 	source_guard_add(port->table->guards, &port->guard,
 			 port->config.mac_known ? port->config.mac : NULL);
 }

@@ -219,7 +219,7 @@ static bool same_socket(const struct port_socket_config *a, const struct port_so
 		return false;
 	return a->kind == b->kind && a->mac_given == b->mac_given && a->mtu == b->mtu &&
 	       memcmp(a->mac, b->mac, FRAME_MAC) == 0 && a->isolated == b->isolated &&
-	       a->mode == b->mode && a->group == b->group;
+	       a->no_guard == b->no_guard && a->mode == b->mode && a->group == b->group;
 }
 
 /* What was not said follows the network, which has not changed. */

@@ -33,6 +33,7 @@ static struct json_object *port_params(const uint8_t mac[6], bool isolated, uint
 	json_put_text(params, "name", name);
 	json_put_text(params, "mac", text);
 	json_put_bool(params, "isolated", isolated);
+	json_put_text(params, "source-guard", "off"); /* vmnet's guests use any address */
 	if (mtu)
 		json_put_number(params, "mtu", mtu);
 	return params;

@@ -24,6 +24,7 @@ the tests are skipped. NetCase has what tests are made of.
 import itertools
 import os
 import shutil
+import subprocess
 import sys
 import time
 import unittest
@@ -165,6 +166,19 @@ class NetCase(unittest.TestCase):
 			if not shutil.which(tool):
 				raise unittest.SkipTest(f'kernel networks need {tool}')
 		cls.tmp = cls.enterClassContext(harness.TemporaryDirectory())
+		if cls.network == 'vmnet':
+			cls.use_vmnet()
+
+	@classmethod
+	def use_vmnet(cls):
+		"""libvmnet starts networks of its own: with this outrigger, registered in this class's folder."""
+		program = harness.OUTRIGGER
+		os.environ['OUTRIGGER_PROGRAM'] = program
+		os.environ['OUTRIGGER_VMNET_DIR'] = os.path.join(cls.tmp, 'vmnet')
+		said = subprocess.run([program, 'net', 'bridged', '--network', 'vmnet', '--ifname', 'none', '--stream',
+				       os.path.join(cls.tmp, 'none')], capture_output=True, text=True).stderr
+		if 'was built without it' in said:
+			raise unittest.SkipTest('networks of kind vmnet need a build by clang')
 
 	def shortDescription(self):
 		words = self._testMethodName.removeprefix('test_').replace('_', ' ')

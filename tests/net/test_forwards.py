@@ -14,18 +14,8 @@ ADDRESS = '10.77.1.50'
 ADDRESS6 = 'fd00:77:1:0:5054:ff:feaa:1'	# which the guest makes of its MAC
 
 
-class Rules:
-	def serve(self, *forwards, mode='shared', options=()):
-		"""A network with these forwards; its guest has ADDRESS by reservation, and ADDRESS6."""
-		words = [word for forward in forwards for word in ('--forward', forward)]
-		prefix = ['--nat66-prefix', 'fd00:77:1::'] if mode == 'shared' else []
-		network = self.start(mode, *net.subnet(1), *prefix, '--reserve', f'{MAC}={ADDRESS},name=web', *words,
-				     *options, test=self)
-		guest = self.guest(network, 'web', mac=MAC, test=self)
-		self.assertEqual(guest.address, ADDRESS)
-		if mode == 'shared':
-			self.assertEqual(guest.address6, ADDRESS6)
-		return guest
+class EveryAddressRules:
+	"""What forwards from all of the host's addresses do; serve() is the class's."""
 
 	def seen(self, source, protocol, address, port):
 		"""Reach the guest there: the address that it sees."""
@@ -41,6 +31,30 @@ class Rules:
 		self.assertEqual(self.seen(net.outside, 'tcp', HOST6, 8080), NEAR6)
 		self.assertEqual(self.seen(net.outside, 'udp', HOST6, 8053), NEAR6)
 
+	def test_ports_that_are_not_forwarded_stay_closed(self):
+		self.serve(f'tcp:8080-{ADDRESS}:{PORT}')
+		self.assert_reach([Question(net.outside, 'tcp', HOST4, 8080)],
+				  closed=[Question(net.outside, 'tcp', HOST4, 8081), Question(net.outside, 'udp', HOST4, 8080),
+					  Question(net.outside, 'tcp', ADDRESS), Question(net.outside, 'udp', ADDRESS)])
+
+	def test_an_isolated_guest(self):
+		self.serve(f'tcp:8080-{ADDRESS}:{PORT}', options=['--isolated'])
+		self.assertEqual(self.seen(net.outside, 'tcp', HOST4, 8080), NEAR4)
+
+
+class Rules(EveryAddressRules):
+	def serve(self, *forwards, mode='shared', options=()):
+		"""A network with these forwards; its guest has ADDRESS by reservation, and ADDRESS6."""
+		words = [word for forward in forwards for word in ('--forward', forward)]
+		prefix = ['--nat66-prefix', 'fd00:77:1::'] if mode == 'shared' else []
+		network = self.start(mode, *net.subnet(1), *prefix, '--reserve', f'{MAC}={ADDRESS},name=web', *words,
+				     *options, test=self)
+		guest = self.guest(network, 'web', mac=MAC, test=self)
+		self.assertEqual(guest.address, ADDRESS)
+		if mode == 'shared':
+			self.assertEqual(guest.address6, ADDRESS6)
+		return guest
+
 	def test_from_one_address_is_not_from_others(self):
 		self.serve(f'tcp:127.0.0.1:8080-{ADDRESS}:{PORT}')
 		self.assert_reach([Question(net.host, 'tcp', '127.0.0.1', 8080)],
@@ -54,16 +68,6 @@ class Rules:
 		self.serve(f'tcp:8080-web:{PORT}', f'tcp:8081-[{MAC}]:{PORT}')
 		for port in 8080, 8081:
 			self.assertEqual(self.seen(net.outside, 'tcp', HOST4, port), NEAR4)
-
-	def test_ports_that_are_not_forwarded_stay_closed(self):
-		self.serve(f'tcp:8080-{ADDRESS}:{PORT}')
-		self.assert_reach([Question(net.outside, 'tcp', HOST4, 8080)],
-				  closed=[Question(net.outside, 'tcp', HOST4, 8081), Question(net.outside, 'udp', HOST4, 8080),
-					  Question(net.outside, 'tcp', ADDRESS), Question(net.outside, 'udp', ADDRESS)])
-
-	def test_an_isolated_guest(self):
-		self.serve(f'tcp:8080-{ADDRESS}:{PORT}', options=['--isolated'])
-		self.assertEqual(self.seen(net.outside, 'tcp', HOST4, 8080), NEAR4)
 
 	def test_a_guest_that_comes_later(self):
 		network = self.start('shared', *net.subnet(1), '--forward', f'tcp:8080-late:{PORT}', test=self)
@@ -94,3 +98,22 @@ class User(Rules, NetCase):
 class Kernel(Rules, NetCase):
 	"""kernel"""
 	network = 'kernel'
+
+
+class Vmnet(EveryAddressRules, NetCase):
+	"""vmnet"""
+	network = 'vmnet'
+
+	def serve(self, *forwards, options=()):
+		"""Nothing is known of vmnet's leases: the guest takes its address by itself."""
+		words = [word for forward in forwards for word in ('--forward', forward)]
+		network = self.start('shared', *net.subnet(1), '--nat66-prefix', 'fd00:77:1::', *words, *options, test=self)
+		guest = self.guest(network, 'web', mac=MAC, dhcp=False, test=self)
+		guest.use(ADDRESS, 24, net.gateway(1))
+		self.assertEqual(guest.address6, ADDRESS6)
+		return guest
+
+	def test_one_address_of_the_host_is_refused(self):
+		with self.assertRaises(net.harness.Failure) as refused:
+			self.serve(f'tcp:127.0.0.1:8080-{ADDRESS}:{PORT}')
+		self.assertIn('vmnet forwards from all addresses of the host', str(refused.exception))

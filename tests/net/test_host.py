@@ -52,6 +52,11 @@ class KernelHostIsolated(Rules, NetCase):
 	isolated = True
 
 
+class VmnetHost(Rules, NetCase):
+	"""vmnet, host"""
+	network = 'vmnet'
+
+
 class NamedRules:
 	isolated = False
 
@@ -107,6 +112,11 @@ class KernelNamedIsolated(NamedRules, NetCase):
 	isolated = True
 
 
+class VmnetNamed(NamedRules, NetCase):
+	"""vmnet, host with a UUID"""
+	network = 'vmnet'
+
+
 class NamedWithAddressRules:
 	@classmethod
 	def setUpClass(cls):
@@ -129,3 +139,8 @@ class NamedWithAddressRules:
 
 class UserNamedWithAddress(NamedWithAddressRules, NetCase):
 	"""user, host with a UUID and an address"""
+
+
+class VmnetNamedWithAddress(NamedWithAddressRules, NetCase):
+	"""vmnet, host with a UUID and an address"""
+	network = 'vmnet'

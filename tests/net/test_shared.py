@@ -93,3 +93,14 @@ class UserOpened(OpenedRules, AllowedRules, NetCase):
 class KernelAllowed(AllowedRules, NetCase):
 	"""kernel"""
 	network = 'kernel'
+
+
+class VmnetShared(Rules, NetCase):
+	"""vmnet, shared"""
+	network = 'vmnet'
+
+
+class VmnetSharedIsolated(Rules, NetCase):
+	"""vmnet, shared, isolated"""
+	network = 'vmnet'
+	isolated = True

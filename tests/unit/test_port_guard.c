@@ -279,6 +279,18 @@ static void an_isolated_port_is_guarded_and_no_other(void **state)
 	port_ends_free(ends);
 }
 
+static void an_isolated_port_of_many_is_not_guarded(void **state)
+{
+	const struct port_config config = { .isolated = true, .no_guard = true };
+	struct ports_net *p = *state;
+	struct port_ends *ends = port_ends_new(p, 1, &config);
+
+	send_test(ends->ends[A], 0xff, 1);
+	send_test(ends->ends[A], 0xff, 2);
+	assert_int_equal(dropped(p, "a", SOURCE_GUARD_MAC), 0);
+	port_ends_free(ends);
+}
+
 /* What is dropped did not pass. */
 static void captures_do_not_see_what_is_dropped(void **state)
 {
@@ -313,6 +325,7 @@ int main(void)
 		net_test(reservations_are_known_when_they_change),
 		net_test(who_comes_next_to_a_port_starts_anew),
 		net_test(an_isolated_port_is_guarded_and_no_other),
+		net_test(an_isolated_port_of_many_is_not_guarded),
 		net_test(captures_do_not_see_what_is_dropped),
 	};
 

@@ -137,6 +137,7 @@ static const struct {
 	{ "nic", "/tmp/a,mac=1", "mac=1: no MAC address" },
 	{ "nic", "/tmp/a,mtu=9", "mtu=9: not a number of bytes" },
 	{ "nic", "/tmp/a,isolated=1", "isolated=1: neither on nor off" },
+	{ "nic", "/tmp/a,source-guard=1", "source-guard=1: neither on nor off" },
 	{ "nic", "/tmp/a,mode=0999", "mode=0999: no mode of a file" },
 	{ "nic", "/tmp/a,mode=07777", "three octal digits" },
 	{ "nic", "/tmp/a,mode=", "three octal digits" },
@@ -331,7 +332,7 @@ static void ports_have_their_own_options(void **state)
 	must_set(&settings, "isolated", "on");
 	must_set(&settings, "stream",
 		 "path=/tmp/a,,b,name=web-1,mac=02:00:00:00:00:09,mtu=1400,rate=80mbit,"
-		 "rate-to-guest=1gbit,isolated=off,mode=0660,group=0");
+		 "rate-to-guest=1gbit,isolated=off,source-guard=off,mode=0660,group=0");
 	must_set(&settings, "dgram", "fd=7");
 	must_complete(&settings);
 	port = &settings.sockets[0];
@@ -344,6 +345,7 @@ static void ports_have_their_own_options(void **state)
 	assert_int_equal(port->limits.from_guest, 10000000);
 	assert_int_equal(port->limits.to_guest, 125000000);
 	assert_false(port->isolated);
+	assert_true(port->no_guard);
 	assert_int_equal(port->mode, 0660);
 	assert_int_equal(port->group, 0);
 	port = &settings.sockets[1];

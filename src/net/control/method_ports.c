@@ -117,6 +117,7 @@ const struct control_param control_params_add_port[] = {
 	{ "rate-to-guest", CONTROL_VALUE, false },
 	{ "rate-from-guest", CONTROL_VALUE, false },
 	{ "isolated", CONTROL_VALUE, false },
+	{ "source-guard", CONTROL_VALUE, false },
 	{ "mode", CONTROL_TEXT, false },
 	{ "group", CONTROL_VALUE, false },
 	{ 0 },

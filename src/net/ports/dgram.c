@@ -152,6 +152,7 @@ static int plug(struct dgram *d, const struct port_socket_config *config, struct
 				    .kind = port_socket_kind_name(PORT_SOCKET_DGRAM),
 				    .mac_known = config->mac_given,
 				    .isolated = config->isolated,
+				    .no_guard = config->no_guard,
 				    .mtu = config->mtu,
 				    .limits = config->limits };
 

@@ -381,6 +381,7 @@ static int plug(struct nic *nic, const struct port_socket_config *config, struct
 				    .kind = port_socket_kind_name(PORT_SOCKET_NIC),
 				    .mac_known = true,
 				    .isolated = config->isolated,
+				    .no_guard = config->no_guard,
 				    .mtu = config->mtu,
 				    .limits = config->limits };
 

@@ -40,6 +40,7 @@ struct port_socket_config {
 	bool mac_given; /* a NIC always has one */
 	uint16_t mtu;
 	bool isolated, isolated_given;
+	bool no_guard; /* see struct port_config */
 	struct port_limits limits;
 	mode_t mode;
 	bool mode_given;

@@ -202,6 +202,7 @@ int stream_new(uv_loop_t *loop, const struct port_socket_config *config, struct 
 		.port = { .kind = port_socket_kind_name(PORT_SOCKET_STREAM),
 			  .mac_known = config->mac_given,
 			  .isolated = config->isolated,
+			  .no_guard = config->no_guard,
 			  .mtu = config->mtu,
 			  .limits = config->limits },
 		.max_guests = config->mac_given ? 1 : STREAM_GUESTS_MAX,

@@ -128,6 +128,15 @@ static int set_isolated(struct port_socket_config *config, const char *value, ch
 	return r;
 }
 
+static int set_source_guard(struct port_socket_config *config, const char *value, char **ret_error)
+{
+	bool on = true;
+	int r = spec_on_off(value, &on, ret_error);
+
+	config->no_guard = !on;
+	return r;
+}
+
 static int set_mode(struct port_socket_config *config, const char *value, char **ret_error)
 {
 	config->mode_given = true;
@@ -152,6 +161,7 @@ static const struct {
 	{ "rate-to-guest", set_rate_to },
 	{ "rate-from-guest", set_rate_from },
 	{ "isolated", set_isolated },
+	{ "source-guard", set_source_guard },
 	{ "mode", set_mode },
 	{ "group", set_group },
 };
@@ -171,7 +181,7 @@ int port_socket_option_set(struct port_socket_config *config, const char *key, c
 	}
 	return explain(ret_error, -EINVAL,
 		       "%s=: unknown; a port has path, fd, name, mac, mtu, rate, rate-to-guest, "
-		       "rate-from-guest, isolated, mode and group",
+		       "rate-from-guest, isolated, source-guard, mode and group",
 		       key);
 }
 
