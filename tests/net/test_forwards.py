@@ -55,6 +55,12 @@ class Rules(EveryAddressRules):
 			self.assertEqual(guest.address6, ADDRESS6)
 		return guest
 
+	def test_from_all_ipv6_addresses_is_from_the_loopback_s_too(self):
+		guest = self.serve(f'tcp:[::]:8080-[{ADDRESS6}]:{PORT}', f'udp:[::]:8053-[{ADDRESS6}]:{PORT}')
+		for protocol, port in ('tcp', 8080), ('udp', 8053):
+			self.assertEqual(self.seen(net.host, protocol, '::1', port), guest.gateway6)
+			self.assertEqual(self.seen(net.outside, protocol, HOST6, port), NEAR6)
+
 	def test_from_one_address_is_not_from_others(self):
 		self.serve(f'tcp:127.0.0.1:8080-{ADDRESS}:{PORT}')
 		self.assert_reach([Question(net.host, 'tcp', '127.0.0.1', 8080)],
@@ -63,6 +69,28 @@ class Rules(EveryAddressRules):
 	def test_the_host_itself_is_seen_as_the_gateway(self):
 		self.serve(f'tcp:8080-{ADDRESS}:{PORT}')
 		self.assertEqual(self.seen(net.host, 'tcp', '127.0.0.1', 8080), net.gateway(1))
+
+	def test_a_unix_socket_on_the_host(self):
+		path = os.path.join(self.tmp, 'web')
+		self.serve(f'tcp:[{path}]-{ADDRESS}:{PORT}')
+		with socket.socket(socket.AF_UNIX) as client:
+			client.settimeout(30)
+			client.connect(path)
+			self.assertEqual(client.recv(100).decode(), net.gateway(1))
+
+	def test_a_unix_socket_on_the_host_leads_to_a_guest_s_ipv6_address(self):
+		path = os.path.join(self.tmp, 'web6')
+		guest = self.serve(f'tcp:[{path}]-[{ADDRESS6}]:{PORT}')
+		with socket.socket(socket.AF_UNIX) as client:
+			client.settimeout(30)
+			client.connect(path)
+			self.assertEqual(client.recv(100).decode(), guest.gateway6)
+
+	def test_the_host_s_ipv6_loopback(self):
+		guest = self.serve(f'tcp:[::1]:8080-[{ADDRESS6}]:{PORT}', f'udp:[::1]:8053-[{ADDRESS6}]:{PORT}')
+		for protocol, port in ('tcp', 8080), ('udp', 8053):
+			self.assertEqual(self.seen(net.host, protocol, '::1', port), guest.gateway6)
+		self.assert_reach(closed=[Question(net.outside, 'tcp', HOST6, 8080), Question(net.outside, 'udp', HOST6, 8053)])
 
 	def test_guests_by_name_and_by_mac(self):
 		self.serve(f'tcp:8080-web:{PORT}', f'tcp:8081-[{MAC}]:{PORT}')
@@ -85,14 +113,6 @@ class User(Rules, NetCase):
 	def test_the_host_is_let_into_a_host_network(self):
 		self.serve(f'tcp:127.0.0.1:8080-{ADDRESS}:{PORT}', mode='host')
 		self.assertEqual(self.seen(net.host, 'tcp', '127.0.0.1', 8080), net.gateway(1))
-
-	def test_a_unix_socket_on_the_host(self):
-		path = os.path.join(self.tmp, 'web')
-		self.serve(f'tcp:[{path}]-{ADDRESS}:{PORT}')
-		with socket.socket(socket.AF_UNIX) as client:
-			client.settimeout(30)
-			client.connect(path)
-			self.assertEqual(client.recv(100).decode(), net.gateway(1))
 
 
 class Kernel(Rules, NetCase):

@@ -20,7 +20,7 @@ import unittest
 import fixture
 import namespaces as ns
 import vfio_user_client as vu
-from control_client import Control
+from control_client import Control, ControlError
 
 SHARED = ("--start-address", "192.168.77.1", "--end-address", "192.168.77.99", "--subnet-mask", "255.255.255.0",
           "--nat66-prefix", "fd77::")
@@ -429,12 +429,31 @@ class Forwards(KernelTestCase):
 
     def test_forwards_that_cannot_be_are_refused_in_words(self):
         taken = self.host.serve("answer", "tcp", "0.0.0.0", "8080")
+        self.host.serve("answer", "tcp", "::", "8081")
+        self.host.serve("answer", "udp", "::", "8081")
+        with open(self.directory.join("file"), "w", encoding="ascii"):
+            pass
         for spec, words in (("tcp:8080-192.168.77.10:80", "another program on the host uses this port"),
                             ("tcp:10.5.5.5:80-192.168.77.10:80", "the host has no such address"),
-                            (f"tcp:[{self.directory.join('u')}]-192.168.77.10:80", "no UNIX sockets"),
-                            ("tcp:[::1]:80-[fd77::5]:80", "does not forward from [::1]")):
+                            (f"tcp:[{self.directory.join('no/u')}]-192.168.77.10:80", "its directory does not exist"),
+                            (f"tcp:[{self.directory.join('file')}]-192.168.77.10:80", "a file that is no socket is there"),
+                            ("tcp:[::1]:8081-[fd77::5]:80", "another program on the host uses this port"),
+                            ("udp:[::1]:8081-[fd77::5]:80", "another program on the host uses this port")):
             self.assertIn(words, self.refused(*SHARED, "--forward", spec))
         self.assertIsNone(taken.poll())
+
+    def test_forwards_that_go_through_the_process_end_with_their_removal(self):
+        self.network = self.start(*SHARED, "--control", self.directory.join("control"))
+        path = self.directory.join("web")
+        with Control(self.directory.join("control")) as control:
+            for spec in f"tcp:[{path}]-192.168.77.10:80", "tcp:[::1]:8080-[fd77::5]:80", "udp:[::1]:8080-[fd77::5]:80":
+                for _ in range(2):
+                    control.call("add-forward", forward=spec)
+                    self.assertRaisesRegex(ControlError, "already", control.call, "add-forward", forward=spec)
+                    control.call("remove-forward", forward=spec)
+        self.assertFalse(os.path.exists(path))
+        with socket.create_server(("::1", 8080), family=socket.AF_INET6):
+            pass
 
 
 class Leases(KernelTestCase):

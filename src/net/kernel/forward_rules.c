@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/kernel/host_port.h"
 #include "net/kernel/sysctl.h"
 #include "sys/explain.h"
 
@@ -62,37 +63,11 @@ void forward_rules_free(struct forward_rules *rules)
 	free(rules);
 }
 
-static socklen_t address_len(const struct sockaddr_storage *address)
-{
-	return address->ss_family == AF_INET ? sizeof(struct sockaddr_in)
-					     : sizeof(struct sockaddr_in6);
-}
-
-static bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-	const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
-	const struct sockaddr_in6 *a6 = (const void *)a, *b6 = (const void *)b;
-
-	if (a->ss_family != b->ss_family)
-		return false;
-	if (a->ss_family == AF_INET)
-		return a4->sin_port == b4->sin_port && a4->sin_addr.s_addr == b4->sin_addr.s_addr;
-	return a6->sin6_port == b6->sin6_port &&
-	       memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0;
-}
-
 static bool is_loopback4(const struct sockaddr_storage *address)
 {
 	const struct sockaddr_in *in = (const void *)address;
 
 	return address->ss_family == AF_INET && ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-}
-
-static bool is_loopback6(const struct sockaddr_storage *address)
-{
-	const struct sockaddr_in6 *in6 = (const void *)address;
-
-	return address->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
 }
 
 static bool is_any4(const struct sockaddr_storage *address)
@@ -102,17 +77,15 @@ static bool is_any4(const struct sockaddr_storage *address)
 	return address->ss_family == AF_INET && in->sin_addr.s_addr == INADDR_ANY;
 }
 
+static bool is_any6(const struct sockaddr_storage *address)
+{
+	const struct sockaddr_in6 *in6 = (const void *)address;
+
+	return address->ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
+}
+
 static int check(const struct network_forward *forward, char **ret_error)
 {
-	if (forward->host.ss_family == AF_UNIX)
-		return explain(
-			ret_error, -EOPNOTSUPP,
-			"a kernel network forwards in the kernel, which has no UNIX sockets; "
-			"give an address of the host, or use --network user");
-	if (is_loopback6(&forward->host))
-		return explain(ret_error, -EOPNOTSUPP,
-			       "the kernel does not forward from [::1]; give 127.0.0.1 and an IPv4 "
-			       "address of the guest, or another address of the host");
 	if (forward->host.ss_family != forward->guest.ss_family)
 		return explain(
 			ret_error, -EOPNOTSUPP,
@@ -124,34 +97,14 @@ static int check(const struct network_forward *forward, char **ret_error)
 /* -1: not guarded */
 static int guard_port(const struct network_forward *forward, int *ret, char **ret_error)
 {
-	int one = 1;
-	int fd = socket(
-		forward->host.ss_family,
-		(forward->protocol == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
-	int r;
+	/* Connections of before, of local_forwards.c, which listens there at once. */
+	bool reuse = forward->protocol == IPPROTO_TCP && is_any6(&forward->host);
+	int r = host_port_bind(forward, reuse, ret, ret_error);
 
-	if (fd < 0)
-		return -errno;
-	if (forward->host.ss_family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (bind(fd, (const void *)&forward->host, address_len(&forward->host)) == 0) {
-		*ret = fd;
-		return 0;
-	}
-	r = -errno;
-	close(fd);
-	if (r == -EACCES) {
-		*ret = -1;
-		return 0;
-	}
-	if (r == -EADDRINUSE)
-		return explain(ret_error, r,
-			       "another program on the host uses this port; choose another one");
-	if (r == -EADDRNOTAVAIL)
-		return explain(
-			ret_error, r,
-			"the host has no such address; give one that it has, or none for all");
-	return r;
+	if (r != -EACCES)
+		return r;
+	*ret = -1;
+	return 0;
 }
 
 /* Room for one more. */
@@ -184,10 +137,17 @@ static struct network_forward *find(struct forward_rules *rules,
 {
 	for (size_t i = 0; i < rules->n; i++) {
 		if (rules->items[i].protocol == forward->protocol &&
-		    same_address(&rules->items[i].host, &forward->host))
+		    host_port_same(&rules->items[i].host, &forward->host))
 			return &rules->items[i];
 	}
 	return NULL;
+}
+
+int forward_rules_socket(struct forward_rules *rules, const struct network_forward *forward)
+{
+	const struct network_forward *found = find(rules, forward);
+
+	return found ? rules->fds[found - rules->items] : -1;
 }
 
 int forward_rules_add(struct forward_rules *rules, const struct network_forward *forward,

@@ -23,4 +23,7 @@ int forward_rules_add(struct forward_rules *rules, const struct network_forward 
 		      char **ret_error);
 void forward_rules_remove(struct forward_rules *rules, const struct network_forward *forward);
 
+/** forward_rules_socket() - the one that has taken a forward's port; -1: there is none */
+int forward_rules_socket(struct forward_rules *rules, const struct network_forward *forward);
+
 #endif

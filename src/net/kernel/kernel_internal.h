@@ -12,6 +12,7 @@
 #include "net/kernel/dnsmasq.h"
 #include "net/kernel/forward_rules.h"
 #include "net/kernel/forwarding.h"
+#include "net/kernel/local_forwards.h"
 #include "net/kernel/monitor.h"
 #include "net/kernel/nat.h"
 #include "net/kernel/netlink.h"
@@ -46,6 +47,7 @@ struct kernel_network {
 	struct nat *nat;
 	struct forwarding *forwarding;
 	struct forward_rules *forwards;
+	struct local_forwards *local_forwards; /* as long as there are forwards */
 	struct dnsmasq *dnsmasq;
 	struct monitor *monitor;
 	bool failed; /* and has been told of */

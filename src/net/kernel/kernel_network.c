@@ -58,18 +58,34 @@ static int kernel_forward_add(struct network *network, const struct network_forw
 			      char **ret_error)
 {
 	struct kernel_network *kernel = (struct kernel_network *)network;
+	enum local_part part = local_forwards_part(forward);
+	int r, fd;
 
 	if (!kernel->forwards)
 		return explain(
 			ret_error, -EOPNOTSUPP,
 			"guests of a bridged network are reached by their own addresses; leave "
 			"the forward out");
-	return forward_rules_add(kernel->forwards, forward, ret_error);
+	if (part == LOCAL_WHOLE)
+		return local_forwards_add(kernel->local_forwards, forward, -1, ret_error);
+	r = forward_rules_add(kernel->forwards, forward, ret_error);
+	fd = r < 0 || part == LOCAL_NONE ? -1 : forward_rules_socket(kernel->forwards, forward);
+	if (fd < 0)
+		return r;
+	r = local_forwards_add(kernel->local_forwards, forward, fd, ret_error);
+	if (r < 0)
+		forward_rules_remove(kernel->forwards, forward);
+	return r;
 }
 
 static void kernel_forward_remove(struct network *network, const struct network_forward *forward)
 {
-	forward_rules_remove(((struct kernel_network *)network)->forwards, forward);
+	struct kernel_network *kernel = (struct kernel_network *)network;
+
+	if (local_forwards_part(forward) != LOCAL_NONE)
+		local_forwards_remove(kernel->local_forwards, forward);
+	if (local_forwards_part(forward) != LOCAL_WHOLE)
+		forward_rules_remove(kernel->forwards, forward);
 }
 
 /* Reservations */
@@ -232,6 +248,7 @@ static void kernel_free(struct network *network)
 
 	monitor_free(kernel->monitor);
 	dnsmasq_free(kernel->dnsmasq);
+	local_forwards_free(kernel->local_forwards);
 	forward_rules_free(kernel->forwards);
 	forwarding_free(kernel->forwarding);
 	nat_free(kernel->nat);
@@ -269,6 +286,8 @@ static int make_routes(struct kernel_network *kernel, char **ret_error)
 
 	if (r >= 0)
 		r = forward_rules_new(kernel->nat, bridge, &kernel->forwards);
+	if (r >= 0)
+		r = local_forwards_new(kernel->loop, &kernel->local_forwards);
 	if (r < 0 || kernel->config.mode != NETWORK_SHARED)
 		return r;
 	r = forwarding_new(kernel->netlink, kernel->nat, bridge, kernel->dir,

@@ -199,7 +199,7 @@ static void forward4(FILE *out, const char *bridge, const struct network_forward
 		protocol_name(forward), ntohs(host->sin_port), to);
 }
 
-/* The kernel has no route_localnet for ::1, so what the host sends there is left alone. */
+/* The kernel has no route_localnet for ::1: local_forwards.c does what the host sends there. */
 static void forward6(FILE *out, const char *bridge, const struct network_forward *forward)
 {
 	const struct sockaddr_in6 *host = (const void *)&forward->host;

@@ -18,21 +18,13 @@
 #include <unistd.h>
 
 #include "net/ports/bind.h"
+#include "net/relay/stream_relay.h"
 #include "net/user/forward.h"
 #include "net/user/loopback_door.h"
-#include "net/user/splice.h"
 #include "sys/explain.h"
-#include "sys/log.h"
 #include "sys/sock.h"
 
-#define CONNECTIONS_MAX 1024u /* of all forwards: two buffers of 64 KiB each */
-#define RETRY_MS	1000u /* until accept() is tried again when the process has no fds left */
-#define PORT_TRIES	16u
-
-struct connection {
-	struct connection *next;
-	struct splice *splice;
-};
+#define PORT_TRIES 16u
 
 struct unix_forward {
 	struct unix_forward *next;
@@ -40,99 +32,21 @@ struct unix_forward {
 	struct sock_listener listener;
 	struct network_forward behind; /* libslirp's, on loopback */
 	int door;		       /* its listening socket; libslirp's */
-	uv_poll_t poll;
-	uv_timer_t retry;
-	unsigned int open_handles;
+	struct stream_relay *relay;
 };
 
 struct unix_forwards {
-	uv_loop_t *loop;
 	Slirp *slirp;
 	struct slirp_poll *slirp_poll;
 	struct unix_forward *list;
-	struct connection *connections;
-	unsigned int n_connections;
-	struct log_limit lost;
+	struct stream_relays *relays;
 };
 
-/* Connections */
-
-static void connection_free(struct unix_forwards *forwards, struct connection **at)
+static int dial(void *opaque)
 {
-	struct connection *connection = *at;
+	const struct unix_forward *forward = opaque;
 
-	*at = connection->next;
-	forwards->n_connections--;
-	splice_free(connection->splice);
-	free(connection);
-}
-
-static void on_ended(void *opaque, struct splice *splice)
-{
-	struct unix_forwards *forwards = opaque;
-	struct connection **at = &forwards->connections;
-
-	while ((*at)->splice != splice)
-		at = &(*at)->next;
-	connection_free(forwards, at);
-}
-
-/* Takes fd in any case. */
-static int connection_new(struct unix_forward *forward, int fd)
-{
-	struct unix_forwards *forwards = forward->owner;
-	struct connection *connection;
-	int tcp_fd, r;
-
-	connection =
-		forwards->n_connections < CONNECTIONS_MAX ? calloc(1, sizeof(*connection)) : NULL;
-	tcp_fd = connection ? loopback_door_enter(forward->door, &forward->behind.host) : -ENOBUFS;
-	if (tcp_fd < 0) {
-		close(fd);
-		free(connection);
-		return tcp_fd;
-	}
-	r = splice_new(forwards->loop, fd, tcp_fd, on_ended, forwards, &connection->splice);
-	if (r < 0) {
-		free(connection);
-		return r;
-	}
-	connection->next = forwards->connections;
-	forwards->connections = connection;
-	forwards->n_connections++;
-	return 0;
-}
-
-/* The socket */
-
-static void accept_start(struct unix_forward *forward);
-
-static void on_retry(uv_timer_t *timer)
-{
-	accept_start(timer->data);
-}
-
-/* One at a time: with more waiting the socket stays readable. */
-static void on_readable(uv_poll_t *poll, int status, int events)
-{
-	struct unix_forward *forward = poll->data;
-	int fd = sock_accept(forward->listener.fd);
-	int r = fd < 0 ? fd : connection_new(forward, fd);
-
-	if (r >= 0 || fd == -EAGAIN)
-		return;
-	log_limited(&forward->owner->lost, LOG_LEVEL_WARNING,
-		    "--forward tcp:%s: a connection is lost: %s", forward->listener.path,
-		    r == -ENOBUFS ? "too many" : strerror(-r));
-	if (fd < 0) {
-		uv_poll_stop(poll);
-		uv_timer_start(&forward->retry, on_retry, RETRY_MS, 0);
-	}
-}
-
-static void accept_start(struct unix_forward *forward)
-{
-	uv_poll_start(&forward->poll, UV_READABLE, on_readable);
+	return loopback_door_enter(forward->door, &forward->behind.host);
 }
 
 /* A port of those that the kernel gives to nobody in particular. */
@@ -180,12 +94,13 @@ static int add_behind(struct unix_forward *forward, char **ret_error)
 	return 0;
 }
 
-static void on_closed(uv_handle_t *handle)
+static int start_relay(struct unix_forward *forward)
 {
-	struct unix_forward *forward = handle->data;
+	char name[sizeof(struct sockaddr_un)];
 
-	if (--forward->open_handles == 0)
-		free(forward);
+	snprintf(name, sizeof(name), "tcp:%s", forward->listener.path);
+	return stream_relay_new(forward->owner->relays, forward->listener.fd, name, dial, forward,
+				&forward->relay);
 }
 
 static int start(struct unix_forward *forward, const struct network_forward *config,
@@ -201,17 +116,13 @@ static int start(struct unix_forward *forward, const struct network_forward *con
 		sock_listener_close(&forward->listener);
 		return r;
 	}
-	r = uv_poll_init(forward->owner->loop, &forward->poll, forward->listener.fd);
+	r = start_relay(forward);
 	if (r < 0) {
 		user_forward_remove(forward->owner->slirp, forward->owner->slirp_poll,
 				    &forward->behind);
 		sock_listener_close(&forward->listener);
 		return explain(ret_error, r, "%s", strerror(-r));
 	}
-	uv_timer_init(forward->owner->loop, &forward->retry);
-	forward->open_handles = 2;
-	forward->poll.data = forward->retry.data = forward;
-	accept_start(forward);
 	return 0;
 }
 
@@ -250,9 +161,9 @@ static void remove_at(struct unix_forwards *forwards, struct unix_forward **at)
 
 	*at = forward->next;
 	user_forward_remove(forwards->slirp, forwards->slirp_poll, &forward->behind);
-	uv_close((uv_handle_t *)&forward->poll, on_closed);
-	uv_close((uv_handle_t *)&forward->retry, on_closed);
+	stream_relay_free(forward->relay);
 	sock_listener_close(&forward->listener);
+	free(forward);
 }
 
 void unix_forwards_remove(struct unix_forwards *forwards, const struct network_forward *forward)
@@ -270,10 +181,15 @@ int unix_forwards_new(uv_loop_t *loop, Slirp *slirp, struct slirp_poll *poll,
 		      struct unix_forwards **ret)
 {
 	struct unix_forwards *forwards = calloc(1, sizeof(*forwards));
+	int r;
 
 	if (!forwards)
 		return -ENOMEM;
-	forwards->loop = loop;
+	r = stream_relays_new(loop, &forwards->relays);
+	if (r < 0) {
+		free(forwards);
+		return r;
+	}
 	forwards->slirp = slirp;
 	forwards->slirp_poll = poll;
 	*ret = forwards;
@@ -286,7 +202,6 @@ void unix_forwards_free(struct unix_forwards *forwards)
 		return;
 	while (forwards->list)
 		remove_at(forwards, &forwards->list);
-	while (forwards->connections)
-		connection_free(forwards, &forwards->connections);
+	stream_relays_free(forwards->relays);
 	free(forwards);
 }

@@ -4,7 +4,7 @@
  *
  * A direction reads until it has something, then writes that, and reads on when it is written.
  */
-#include "net/user/splice.h"
+#include "net/relay/splice.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -23,7 +23,7 @@ struct direction {
 };
 
 struct splice {
-	uv_pipe_t near;
+	uv_pipe_t near; /* of a TCP socket, too: libuv asks only for a stream */
 	uv_tcp_t far;
 	unsigned int open_handles;
 	bool closing;
@@ -115,7 +115,7 @@ static void direction_init(struct splice *splice, struct direction *direction, v
 	direction->write.data = direction->shutdown.data = direction;
 }
 
-int splice_new(uv_loop_t *loop, int unix_fd, int tcp_fd,
+int splice_new(uv_loop_t *loop, int near_fd, int far_fd,
 	       void (*ended)(void *opaque, struct splice *splice), void *opaque,
 	       struct splice **ret)
 {
@@ -123,8 +123,8 @@ int splice_new(uv_loop_t *loop, int unix_fd, int tcp_fd,
 	int r;
 
 	if (!splice) {
-		close(unix_fd);
-		close(tcp_fd);
+		close(near_fd);
+		close(far_fd);
 		return -ENOMEM;
 	}
 	uv_pipe_init(loop, &splice->near, 0);
@@ -135,11 +135,11 @@ int splice_new(uv_loop_t *loop, int unix_fd, int tcp_fd,
 	splice->opaque = opaque;
 	direction_init(splice, &splice->there, &splice->near, &splice->far);
 	direction_init(splice, &splice->back, &splice->far, &splice->near);
-	r = uv_pipe_open(&splice->near, unix_fd);
+	r = uv_pipe_open(&splice->near, near_fd);
 	if (r < 0)
-		close(unix_fd);
-	if (uv_tcp_open(&splice->far, tcp_fd) < 0) {
-		close(tcp_fd);
+		close(near_fd);
+	if (uv_tcp_open(&splice->far, far_fd) < 0) {
+		close(far_fd);
 		r = -EIO;
 	}
 	if (r >= 0)

@@ -5,8 +5,8 @@
  * What comes from one goes to the other, with one buffer each way: who does not read slows who
  * writes. The end of one direction is passed on, and leaves the other. One thread: the loop's.
  */
-#ifndef NET_USER_SPLICE_H
-#define NET_USER_SPLICE_H
+#ifndef NET_RELAY_SPLICE_H
+#define NET_RELAY_SPLICE_H
 
 #include <uv.h>
 
@@ -14,11 +14,11 @@ struct splice;
 
 /**
  * splice_new()
- * @unix_fd, @tcp_fd: taken in any case
+ * @near_fd: a UNIX or TCP socket; @far_fd: a TCP socket, maybe not connected yet. Taken in any case
  * @ended: both directions are, or an error; splice_free() is called there, or later
  * Return: 0, -errno
  */
-int splice_new(uv_loop_t *loop, int unix_fd, int tcp_fd,
+int splice_new(uv_loop_t *loop, int near_fd, int far_fd,
 	       void (*ended)(void *opaque, struct splice *splice), void *opaque,
 	       struct splice **ret);
 
