@@ -75,9 +75,8 @@ struct uplink {
 	uint64_t n_split;   /* packets */
 	uint64_t n_unsplit; /* dropped: too long, and not to be split */
 	struct unix_forwards *unix_forwards;
-	struct uplink_timer *timer; /* of router advertisements; NULL: no IPv6 */
-	bool link_up;
-	bool flush_due; /* an answer came that packets may wait for */
+	struct uplink_timer *timer; /* of router advertisements; never set without IPv6 */
+	bool flush_due;		    /* an answer came that packets may wait for */
 	unsigned int
 		n_neighbours; /* frames since the last flush that libslirp may have learned from */
 	struct log_limit too_many_flows;
@@ -315,26 +314,21 @@ static void on_link(void *opaque, bool up)
 {
 	struct uplink *uplink = opaque;
 
-	uplink->link_up = up;
-	if (uplink->timer)
-		uplink_timer_run(uplink->timer, up);
+	uplink_timer_run(uplink->timer, up);
 }
 
 static void *timer_new(SlirpTimerId id, void *cb_opaque, void *opaque)
 {
 	struct uplink *uplink = opaque;
 
-	uplink->timer = uplink_timer_new(uplink->loop, &uplink->slirp, id, cb_opaque);
-	uplink_timer_run(uplink->timer, uplink->link_up);
+	/* The only one that it asks for. Made before: here it could not be said that there is no memory. */
+	uplink_timer_take(uplink->timer, id, cb_opaque);
 	return uplink->timer;
 }
 
 static void timer_free(void *timer, void *opaque)
 {
-	struct uplink *uplink = opaque;
-
-	uplink->timer = NULL;
-	uplink_timer_free(timer);
+	uplink_timer_unset(timer);
 }
 
 static void timer_mod(void *timer, int64_t expires_ms, void *opaque)
@@ -480,6 +474,9 @@ int uplink_new(uv_loop_t *loop, const struct network_config *config, struct eth_
 	r = fragments_new(&uplink->fragments);
 	if (r < 0)
 		goto fail;
+	r = uplink_timer_new(loop, &uplink->slirp, &uplink->timer);
+	if (r < 0)
+		goto fail;
 	r = flow_budget_new(&uplink->budget);
 	if (r < 0)
 		goto fail;
@@ -513,6 +510,7 @@ void uplink_free(struct uplink *uplink)
 	slirp_poll_free(uplink->poll);
 	channel_close(uplink->channel);
 	host_nat_free(uplink->host_nat);
+	uplink_timer_free(uplink->timer);
 	fragments_free(uplink->fragments);
 	flow_budget_free(uplink->budget);
 	tcp_cork_free(uplink->cork);

@@ -4,6 +4,7 @@
  */
 #include "net/user/uplink_timer.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 struct uplink_timer {
@@ -34,19 +35,23 @@ static void arm(struct uplink_timer *timer)
 		uv_timer_stop(&timer->handle);
 }
 
-struct uplink_timer *uplink_timer_new(uv_loop_t *loop, Slirp *const *slirp, SlirpTimerId id,
-				      void *cb_opaque)
+int uplink_timer_new(uv_loop_t *loop, Slirp *const *slirp, struct uplink_timer **ret)
 {
 	struct uplink_timer *timer = calloc(1, sizeof(*timer));
 
 	if (!timer)
-		abort();
+		return -ENOMEM;
 	timer->slirp = slirp;
-	timer->id = id;
-	timer->cb_opaque = cb_opaque;
 	uv_timer_init(loop, &timer->handle);
 	timer->handle.data = timer;
-	return timer;
+	*ret = timer;
+	return 0;
+}
+
+void uplink_timer_take(struct uplink_timer *timer, SlirpTimerId id, void *cb_opaque)
+{
+	timer->id = id;
+	timer->cb_opaque = cb_opaque;
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -56,12 +61,19 @@ static void on_closed(uv_handle_t *handle)
 
 void uplink_timer_free(struct uplink_timer *timer)
 {
-	uv_close((uv_handle_t *)&timer->handle, on_closed);
+	if (timer)
+		uv_close((uv_handle_t *)&timer->handle, on_closed);
 }
 
 void uplink_timer_run(struct uplink_timer *timer, bool run)
 {
 	timer->runs = run;
+	arm(timer);
+}
+
+void uplink_timer_unset(struct uplink_timer *timer)
+{
+	timer->set = false;
 	arm(timer);
 }
 

@@ -14,15 +14,17 @@
 struct uplink_timer;
 
 /**
- * uplink_timer_new() - stopped, and not set
+ * uplink_timer_new() - nobody's, stopped, and not set
  * @slirp: read when the time is up
- * Return: never NULL: without memory the process ends, as GLib has it for libslirp's own
+ * Return: 0, -ENOMEM
  */
-struct uplink_timer *uplink_timer_new(uv_loop_t *loop, Slirp *const *slirp, SlirpTimerId id,
-				      void *cb_opaque);
+int uplink_timer_new(uv_loop_t *loop, Slirp *const *slirp, struct uplink_timer **ret);
 
-/** uplink_timer_free() - the loop must run once more */
+/** uplink_timer_free() - the loop must run once more. NULL is fine */
 void uplink_timer_free(struct uplink_timer *timer);
+
+/** uplink_timer_take() - it is libslirp's, for this job */
+void uplink_timer_take(struct uplink_timer *timer, SlirpTimerId id, void *cb_opaque);
 
 /** uplink_timer_run() - or stop; what was due meanwhile is done when it runs again */
 void uplink_timer_run(struct uplink_timer *timer, bool run);
@@ -32,5 +34,6 @@ void uplink_timer_run(struct uplink_timer *timer, bool run);
  * @expires_ms: monotonic; libslirp's clock may be a little ahead of the loop's
  */
 void uplink_timer_set(struct uplink_timer *timer, uint64_t expires_ms);
+void uplink_timer_unset(struct uplink_timer *timer);
 
 #endif
