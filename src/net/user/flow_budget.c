@@ -100,7 +100,7 @@ static struct owner *owner_add(struct flow_budget *budget, uint64_t id)
 	return &owners[budget->n_owners++];
 }
 
-static bool opens_flow(const uint8_t *frame, size_t len)
+bool flow_budget_opens(const uint8_t *frame, size_t len)
 {
 	struct packet_transport transport;
 	const uint8_t *header;
@@ -140,7 +140,7 @@ bool flow_budget_ask(struct flow_budget *budget, uint64_t owner, const uint8_t *
 {
 	budget->asking = true;
 	budget->asker = owner;
-	if (!opens_flow(frame, len) || has_share_left(budget, owner))
+	if (!flow_budget_opens(frame, len) || has_share_left(budget, owner))
 		return true;
 	budget->refused++;
 	return false;

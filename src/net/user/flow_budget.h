@@ -23,6 +23,9 @@ struct flow_budget;
 int flow_budget_new(struct flow_budget **ret);
 void flow_budget_free(struct flow_budget *budget); /* NULL is fine */
 
+/** flow_budget_opens() - could it? What could not, which is most, needs no asking. @frame: any bytes */
+bool flow_budget_opens(const uint8_t *frame, size_t len);
+
 /**
  * flow_budget_ask() - may this frame go to libslirp?
  * @owner: of the guest that sent it; what is opened until the next call is its own

@@ -220,7 +220,8 @@ static enum uplink_verdict from_guest(void *opaque, const uint8_t **frame, size_
 	if (!ip.v6 && ip.protocol == IPPROTO_UDP &&
 	    packet_get16(*frame + ip.at + 2) == DHCP_SERVER_PORT)
 		return take_dhcp(gateway, *frame, *len, &ip);
-	if (**frame & 1 || !dns_rewrite_is_query(&gateway->addresses, *frame, *len))
+	if (packet_get16(*frame + ip.at + 2) != PACKET_DNS_PORT || **frame & 1 ||
+	    !dns_rewrite_is_query(&gateway->addresses, *frame, *len))
 		return UPLINK_PASS;
 	if (gateway->config->no_dns)
 		return UPLINK_TAKEN;

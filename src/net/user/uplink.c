@@ -231,8 +231,11 @@ static bool passes(struct uplink *uplink, const uint8_t **frame, size_t len)
 
 static bool may_open(struct uplink *uplink, const uint8_t *frame, size_t len)
 {
-	uint64_t guest = switch_port_of(uplink->eth_switch, frame + FRAME_MAC);
+	uint64_t guest;
 
+	if (!flow_budget_opens(frame, len))
+		return true;
+	guest = switch_port_of(uplink->eth_switch, frame + FRAME_MAC);
 	if (flow_budget_ask(uplink->budget, guest, frame, len))
 		return true;
 	log_limited(&uplink->too_many_flows, LOG_LEVEL_WARNING,
