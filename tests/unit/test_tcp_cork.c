@@ -219,7 +219,6 @@ static void only_the_frame_that_begins_a_connection_says_whose_a_socket_is(void 
 
 	open_by(f, 1, TH_SYN | TH_ACK, f->fds[1]);
 	open_by(f, 2, TH_ACK, f->fds[2]);
-	tcp_cork_opened(f->cork, f->fds[3]); /* of a forward: no frame is there */
 	tcp_cork_opened(f->cork, -1);
 	tcp_cork_closed(f->cork, -1);
 	tcp_cork_closed(f->cork, 1 << 20);
@@ -229,6 +228,57 @@ static void only_the_frame_that_begins_a_connection_says_whose_a_socket_is(void 
 		pass(f, i);
 		assert_int_equal(is_corked(f->fds[i]), 0);
 	}
+}
+
+/* As libslirp does for a forward: it accepts, then sends the guest a SYN. */
+static void accept_one(struct fixture *f, unsigned int guest_port, uint8_t flags, int fd)
+{
+	uint8_t frame[FRAME];
+
+	tcp_cork_opened(f->cork, fd);
+	frame_of(0, flags, frame);
+	packet_put16(frame + PACKET_IP + 22, guest_port);
+	tcp_cork_to_guest(f->cork, frame, SMALL);
+}
+
+static void a_forwards_connection_is_the_one_that_the_guest_is_told_of(void **state)
+{
+	struct fixture *f = *state;
+
+	accept_one(f, 1, TH_SYN, f->fds[1]);
+	accept_one(f, 2, TH_SYN, f->fds[2]);
+	tcp_cork_release(f->cork);
+	pass(f, 2);
+	pass(f, 2);
+	assert_int_equal(is_corked(f->fds[1]), 0);
+	assert_int_equal(is_corked(f->fds[2]), 1);
+	tcp_cork_release(f->cork);
+	assert_int_equal(is_corked(f->fds[2]), 0);
+}
+
+static void nothing_but_a_syn_tells_a_guest_of_a_connection(void **state)
+{
+	struct fixture *f = *state;
+
+	accept_one(f, 1, TH_SYN | TH_ACK, f->fds[1]);
+	tcp_cork_release(f->cork);
+	pass(f, 1);
+	pass(f, 1);
+	assert_int_equal(is_corked(f->fds[1]), 0);
+}
+
+static void a_connection_that_ends_before_the_guest_is_told_of_it_is_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t frame[FRAME];
+
+	tcp_cork_opened(f->cork, f->fds[1]);
+	tcp_cork_closed(f->cork, f->fds[1]);
+	frame_of(0, TH_SYN, frame);
+	tcp_cork_to_guest(f->cork, frame, SMALL);
+	pass(f, 0);
+	pass(f, 0);
+	assert_int_equal(is_corked(f->fds[1]), 0);
 }
 
 static void what_is_no_segment_belongs_to_no_connection(void **state)
@@ -256,6 +306,9 @@ int main(void)
 		TEST(a_closed_socket_is_not_touched),
 		TEST(a_number_that_is_used_again_is_the_new_connections),
 		TEST(only_the_frame_that_begins_a_connection_says_whose_a_socket_is),
+		TEST(a_forwards_connection_is_the_one_that_the_guest_is_told_of),
+		TEST(nothing_but_a_syn_tells_a_guest_of_a_connection),
+		TEST(a_connection_that_ends_before_the_guest_is_told_of_it_is_forgotten),
 		TEST(what_is_no_segment_belongs_to_no_connection),
 	};
 

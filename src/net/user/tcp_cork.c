@@ -47,7 +47,8 @@ struct tcp_cork {
 	uint64_t batch;
 	const uint8_t *frame; /* with libslirp; NULL: none */
 	size_t len;
-	int last;			/* fd of the last segment's connection, or NONE */
+	int last;     /* fd of the last segment's connection, or NONE */
+	int accepted; /* fd of a connection that the guest is told of next, or NONE */
 	struct connection *connections; /* by fd */
 	size_t n_connections;
 	size_t n_corked;
@@ -157,21 +158,52 @@ static int table_grow(struct tcp_cork *cork, size_t fd)
 }
 
 /* Without memory the connection stays unknown: slower, nothing else. */
+static void add(struct tcp_cork *cork, int fd, const struct key *key)
+{
+	int *bucket;
+
+	if (table_grow(cork, (size_t)fd) < 0)
+		return;
+	bucket = bucket_of(cork, key);
+	cork->connections[fd] =
+		(struct connection) { .key = *key, .next = *bucket, .batch = cork->batch };
+	*bucket = fd;
+}
+
 void tcp_cork_opened(struct tcp_cork *cork, int fd)
 {
 	struct key key;
-	int *bucket;
 
 	tcp_cork_closed(cork, fd);
-	if (fd < 0 || !cork->frame)
+	if (fd < 0)
 		return;
-	if ((key_of(cork->frame, cork->len, &key) & (TH_SYN | TH_ACK)) != TH_SYN ||
-	    table_grow(cork, (size_t)fd) < 0)
+	if (!cork->frame)
+		cork->accepted = fd;
+	else if ((key_of(cork->frame, cork->len, &key) & (TH_SYN | TH_ACK)) == TH_SYN)
+		add(cork, fd, &key);
+}
+
+static struct key reversed(const struct key *key)
+{
+	struct key other = { .v6 = key->v6 };
+
+	memcpy(other.source, key->destination, sizeof(other.source));
+	memcpy(other.destination, key->source, sizeof(other.destination));
+	memcpy(other.ports, key->ports + 2, 2);
+	memcpy(other.ports + 2, key->ports, 2);
+	return other;
+}
+
+void tcp_cork_to_guest(struct tcp_cork *cork, const uint8_t *frame, size_t len)
+{
+	int fd = cork->accepted;
+	struct key key;
+
+	if (fd == NONE || (key_of(frame, len, &key) & (TH_SYN | TH_ACK)) != TH_SYN)
 		return;
-	bucket = bucket_of(cork, &key);
-	cork->connections[fd] =
-		(struct connection) { .key = key, .next = *bucket, .batch = cork->batch };
-	*bucket = fd;
+	cork->accepted = NONE;
+	key = reversed(&key);
+	add(cork, fd, &key);
 }
 
 void tcp_cork_closed(struct tcp_cork *cork, int fd)
@@ -179,6 +211,8 @@ void tcp_cork_closed(struct tcp_cork *cork, int fd)
 	struct connection *connection;
 	int *at;
 
+	if (cork->accepted == fd)
+		cork->accepted = NONE;
 	if (fd < 0 || (size_t)fd >= cork->n_connections || !cork->connections[fd].batch)
 		return;
 	connection = &cork->connections[fd];
@@ -214,7 +248,7 @@ int tcp_cork_new(struct tcp_cork **ret)
 		return -EIO;
 	}
 	cork->batch = 1;
-	cork->last = NONE;
+	cork->last = cork->accepted = NONE;
 	for (size_t i = 0; i < N_BUCKETS; i++)
 		cork->buckets[i] = NONE;
 	*ret = cork;

@@ -7,8 +7,9 @@
  * large one for the same connection, its socket is corked (TCP_CORK) from the second one to the end of
  * the batch. Nothing is kept back any longer than that.
  *
- * Which socket is which connection's is seen when libslirp opens it. Those that it has accepted, of
- * forwards, are not known here and stay as they are.
+ * Which socket is which connection's is seen from outside: libslirp opens one while it looks at the
+ * frame that begins a connection, or accepts one (of a forward) and tells the guest of it next. An
+ * error in that costs nothing: a socket that is corked for nothing is released all the same.
  *
  * One thread: the loop's.
  */
@@ -29,6 +30,9 @@ void tcp_cork_frame(struct tcp_cork *cork, const uint8_t *frame, size_t len);
 
 /** tcp_cork_framed() - libslirp has dealt with it */
 void tcp_cork_framed(struct tcp_cork *cork);
+
+/** tcp_cork_to_guest() - a frame of libslirp's for a guest */
+void tcp_cork_to_guest(struct tcp_cork *cork, const uint8_t *frame, size_t len);
 
 /** tcp_cork_opened(), tcp_cork_closed() - a socket of libslirp's; one of -1 is none */
 void tcp_cork_opened(struct tcp_cork *cork, int fd);

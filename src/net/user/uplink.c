@@ -128,6 +128,7 @@ static ssize_t send_packet(const void *packet, size_t len, void *opaque)
 {
 	struct uplink *uplink = opaque;
 
+	tcp_cork_to_guest(uplink->cork, packet, len);
 	if (uplink->in_batch)
 		ack_thin_send(&uplink->acks, packet, len);
 	else
