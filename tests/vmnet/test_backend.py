@@ -174,6 +174,17 @@ class Ends(BackendTestCase):
         self.assert_opened(two.ask("open", "mode=shared"))
         self.assertNotEqual(two.ask("describe"), name)
 
+    def test_a_network_that_does_not_answer_is_given_up_and_holds_nobody_up_for_ever(self):
+        one, two = self.tool(), self.tool()
+        one.ask("open", "mode=shared")
+        (pid,) = self.networks().values()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            self.assert_refused(1001, "timed out", two.ask("open", "mode=shared"))
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        self.assert_opened(two.ask("open", "mode=shared"))
+
     def test_ctrl_c_of_the_program_is_not_for_the_network(self):
         one, two = self.tool(), self.tool()
         one.ask("open", "mode=shared")
@@ -340,6 +351,23 @@ class Registry(BackendTestCase):
 
 
 class Programs(BackendTestCase):
+    def test_a_program_that_ignores_the_end_of_children_starts_networks_as_others_do(self):
+        one = self.tool(popen={"preexec_fn": lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)})
+        self.assert_opened(one.ask("open", "mode=shared"))
+        (pid,) = self.networks().values()
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            ignored = int(re.search(r"SigIgn:\s*(\w+)", file.read()).group(1), 16)
+        self.assertFalse(ignored & 1 << (signal.SIGCHLD - 1), "the network has signals of its own")
+        one.ask("close")
+        self.assert_refused(1001, "ended", self.tool(
+            OUTRIGGER_PROGRAM="/bin/false", popen={"preexec_fn": lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)}).ask(
+                "open", "mode=shared"))
+
+    def test_a_program_without_stdin_and_stderr_starts_networks_as_others_do(self):
+        one = self.tool(popen={"preexec_fn": lambda: os.close(2)})
+        self.assert_opened(one.ask("open", "mode=shared"))
+        self.assertEqual(one.ask("plug", MAC), "ok")
+
     def test_a_program_that_is_not_there_is_named(self):
         answer = self.tool(OUTRIGGER_PROGRAM="/nowhere/outrigger").ask("open", "mode=shared")
         self.assert_refused(1001, "/nowhere/outrigger: cannot be started", answer)

@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -509,6 +510,43 @@ static void nothing_stays_open(void **state)
 	assert_int_equal(open_fds(), before);
 }
 
+#define THREADS 8
+
+static void *make_and_release(void *opaque)
+{
+	for (unsigned int i = 0; i < 4; i++) {
+		vmnet_network_configuration_ref config =
+			vmnet_network_configuration_create(VMNET_SHARED_MODE, NULL);
+		vmnet_network_ref network = vmnet_network_create(config, NULL), same;
+		xpc_object_t text;
+
+		CFRelease(config);
+		if (!network)
+			return opaque;
+		text = vmnet_network_copy_serialization(network, NULL);
+		same = vmnet_network_create_with_serialization(text, NULL);
+		xpc_release(text);
+		CFRelease(network);
+		if (!same)
+			return opaque;
+		CFRelease(same);
+	}
+	return NULL;
+}
+
+static void threads_do_not_meet(void **state)
+{
+	pthread_t threads[THREADS];
+	void *failed;
+
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, make_and_release, dir), 0);
+	for (size_t i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], &failed);
+		assert_null(failed);
+	}
+}
+
 /* Networks end a moment after their last holder. */
 static int remove_directory(void **state)
 {
@@ -548,6 +586,7 @@ int main(void)
 		cmocka_unit_test(a_serialized_network_is_the_same_one),
 		cmocka_unit_test(what_is_no_serialization_makes_no_network),
 		cmocka_unit_test(what_is_no_object_is_refused),
+		cmocka_unit_test(threads_do_not_meet),
 		cmocka_unit_test(nothing_stays_open),
 	};
 
