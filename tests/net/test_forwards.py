@@ -137,3 +137,12 @@ class Vmnet(EveryAddressRules, NetCase):
 		with self.assertRaises(net.harness.Failure) as refused:
 			self.serve(f'tcp:127.0.0.1:8080-{ADDRESS}:{PORT}')
 		self.assertIn('vmnet forwards from all addresses of the host', str(refused.exception))
+
+	def test_guests_by_name_and_by_mac_of_a_reservation(self):
+		network = self.start('shared', '--start-address', '10.77.1.1', '--end-address', '10.77.1.254',
+				     '--subnet-mask', '255.255.255.0', '--reserve', f'{MAC}={ADDRESS},name=web',
+				     '--forward', f'tcp:8080-web:{PORT}', '--forward', f'tcp:8081-[{MAC}]:{PORT}', test=self)
+		guest = self.guest(network, 'web', mac=MAC, test=self)
+		self.assertEqual(guest.address, ADDRESS)
+		for port in 8080, 8081:
+			self.assertEqual(self.seen(net.outside, 'tcp', HOST4, port), NEAR4)

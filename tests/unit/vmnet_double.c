@@ -22,6 +22,7 @@ struct vmnet_interface {
 	vmnet_interface_event_callback_t callback, last_callback;
 	void (^held_start)(void);
 	void (^held_stop)(void);
+	bool start_released, stop_released;
 	bool started, stopping, gone, firing;
 	struct packet *unread, *sent;
 	unsigned int first, end, n_sent;
@@ -127,25 +128,25 @@ interface_ref vmnet_start_interface(xpc_object_t description, dispatch_queue_t q
 	return double_script.start_null || double_script.start_null_and_handler ? NULL : iface;
 }
 
-static void release_held(void (^*held)(void), dispatch_queue_t queue)
+/* Kept until double_reset(), so that nobody frees what another thread still runs. */
+static void release_held(void (^held)(void), bool *released, dispatch_queue_t queue)
 {
-	if (!*held)
+	if (!held || *released)
 		return;
-	dispatch_async(queue, *held);
-	Block_release(*held);
-	*held = NULL;
+	*released = true;
+	dispatch_async(queue, held);
 }
 
 void double_release_start(void)
 {
 	for (unsigned int i = 0; i < n_ifaces; i++)
-		release_held(&ifaces[i].held_start, ifaces[i].queue);
+		release_held(ifaces[i].held_start, &ifaces[i].start_released, ifaces[i].queue);
 }
 
 void double_release_stop(void)
 {
 	for (unsigned int i = 0; i < n_ifaces; i++)
-		release_held(&ifaces[i].held_stop, ifaces[i].queue);
+		release_held(ifaces[i].held_stop, &ifaces[i].stop_released, ifaces[i].queue);
 }
 
 vmnet_return_t vmnet_stop_interface(interface_ref iface, dispatch_queue_t queue,
