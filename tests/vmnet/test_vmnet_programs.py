@@ -146,6 +146,19 @@ class Addresses(Programs):
 		self.assertNotIn("vmnet_nat66_prefix", self.echo("host").params)
 
 
+class NetworkObjects(Programs):
+	def test_a_reserved_address_is_what_its_station_is_offered(self):
+		words = "10.96.3.1", "255.255.255.0", "02:00:00:00:12:34", "10.96.3.77"
+		status, out, err = self.run_program("reserved", "20000", *words)
+		self.assertEqual((status, out.splitlines()[-1]), (0, "offered 10.96.3.77"), err)
+
+	def test_a_reservation_outside_of_the_subnet_is_refused(self):
+		words = "10.96.3.1", "255.255.255.0", "02:00:00:00:12:34", "10.96.4.77"
+		status, _, err = self.run_program("reserved", "1000", *words)
+		self.assertEqual(status, 1)
+		self.assertIn("1003", err)
+
+
 class Forwarding(Programs):
 	def free_port(self):
 		with socket.create_server(("127.0.0.1", 0)) as server:
