@@ -8,6 +8,7 @@
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -124,6 +125,36 @@ class TwoProcesses(Programs):
 			macs.append(program.params["vmnet_mac_address"])
 			program.end()
 		self.assertEqual(*macs)
+
+
+class LostNetwork(Programs):
+	def network(self):
+		"""The process that is ours, by the directory that its sockets are in."""
+		for pid in filter(str.isdigit, os.listdir("/proc")):
+			try:
+				with open(f"/proc/{pid}/cmdline", "rb") as words:
+					if self.dir.encode() in words.read():
+						return int(pid)
+			except OSError:	# it has ended meanwhile
+				continue
+		raise AssertionError("no network runs")
+
+	def test_reading_fails_when_the_network_was_killed(self):
+		capture = self.program("capture", "0", "host")
+		capture.expect("^capturing")
+		os.kill(self.network(), signal.SIGKILL)
+		status, _, err = capture.finish()
+		self.assertEqual(status, 1)
+		self.assertIn("read: 1001, failure", err)
+		self.assertIn("network is lost", err)
+
+	def test_the_next_interface_gets_a_network_again(self):
+		capture = self.program("capture", "0", "host")
+		capture.expect("^capturing")
+		os.kill(self.network(), signal.SIGKILL)
+		capture.finish()
+		self.echo("host")
+		self.assertEqual(self.run_program("talk", "1", "60", "20000", "host")[0], 0)
 
 
 class Addresses(Programs):
