@@ -132,7 +132,8 @@ static void what_is_wrong_is_told_with_line_and_column(void **state)
 		  "net.conf:3:1: --stream /run/nic.sock: its name is nic" },
 		{ BASE "reserve 02:00:00:00:00:0A=10.0.0.9\n"
 		       "reserve 02:00:00:00:00:02=192.168.64.9\n",
-		  "net.conf:3:1: --reserve 02:00:00:00:00:0a=10.0.0.9: outside" },
+		  "net.conf:3:1: --reserve 02:00:00:00:00:0a=10.0.0.9: 10.0.0.9 is no "
+		  "address for a guest" },
 		{ "mode host\nnic /tmp/a\nforward tcp:1-x:1\n dhcp on\n",
 		  "net.conf:3:1: --forward tcp:0.0.0.0:1-x:1: a host network" },
 	};
