@@ -475,6 +475,16 @@ class Leases(KernelTestCase):
         a, b = self.guest(0, "first"), self.guest(1, "second")
         self.assertEqual(b.python(f"print(lookup({GATEWAY!r}, 'first'))"), a.address)
 
+    def test_names_that_systems_trust_are_no_guests(self):
+        self.network = self.start(*SHARED[:6], "--domain", "vm.test", mode="host")  # which asks nobody else
+        for index, name in enumerate(("wpad", "WPAD", "isatap.vm.test", "gateway", "localhost.elsewhere", "wpad2", "host")):
+            self.guest(index, name)
+        last = self.guest(7, "last")
+        asked = ("wpad", "wpad.vm.test", "isatap", "isatap.vm.test", "gateway", "host", "host.vm.test")
+        found = last.python(f"for name in {asked!r}: print(name, lookup({GATEWAY!r}, name) or 'none')")
+        self.assertEqual(found.splitlines(), [f"{name} none" for name in asked])
+        self.assertEqual(last.python(f"print(lookup({GATEWAY!r}, 'wpad2'))").rsplit(".", 1)[0], GATEWAY.rsplit(".", 1)[0])
+
     def test_a_guest_gets_the_same_address_after_a_restart(self):
         state = self.directory.join("state")
         os.mkdir(state, 0o700)

@@ -69,6 +69,16 @@ static void leases_follow_the_gateway_up_to_the_last_address(void **state)
 	expect_line(&config, "interface=rig7", true);
 }
 
+static void names_that_no_guest_may_have_are_ignored(void **state)
+{
+	struct network_config config = config_of(NETWORK_SHARED);
+
+	expect_line(&config, "dhcp-name-match=set:nobodys,wpad", true);
+	expect_line(&config, "dhcp-name-match=set:nobodys,wpad.*", true);
+	expect_line(&config, "dhcp-name-match=set:nobodys,gateway", true);
+	expect_line(&config, "dhcp-ignore-names=tag:nobodys", true);
+}
+
 static void without_dhcp_there_is_no_range(void **state)
 {
 	struct network_config config = config_of(NETWORK_SHARED);
@@ -443,6 +453,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(leases_follow_the_gateway_up_to_the_last_address),
+		cmocka_unit_test(names_that_no_guest_may_have_are_ignored),
 		cmocka_unit_test(without_dhcp_there_is_no_range),
 		cmocka_unit_test(a_host_network_has_no_router_and_asks_nobody),
 		cmocka_unit_test(small_mtus_have_no_ipv6),

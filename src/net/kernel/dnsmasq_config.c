@@ -58,6 +58,15 @@ static void print_dns(FILE *out, const struct network_config *config, const char
 			config->dhcp.domain);
 }
 
+/* Also with a domain behind it, which dnsmasq takes off only after this. */
+static void print_names_of_nobody(FILE *out)
+{
+	for (size_t i = 0; network_names_of_nobody[i]; i++)
+		fprintf(out, "dhcp-name-match=set:nobodys,%s\ndhcp-name-match=set:nobodys,%s.*\n",
+			network_names_of_nobody[i], network_names_of_nobody[i]);
+	fputs("dhcp-ignore-names=tag:nobodys\n", out);
+}
+
 static void print_boot(FILE *out, const struct network_config *config)
 {
 	const struct network_dhcp *dhcp = &config->dhcp;
@@ -88,6 +97,7 @@ static void print_dhcp(FILE *out, const struct network_config *config, const cha
 		"\ndhcp-option=option:mtu,%u\ndhcp-hostsfile=",
 		n < LEASES_MAX ? n : LEASES_MAX, config->mtu);
 	print_path(out, dir, DNSMASQ_HOSTS);
+	print_names_of_nobody(out);
 	if (config->mode == NETWORK_HOST)
 		fputs("dhcp-option=option:router\n", out); /* none */
 	if (dhcp->n_name_servers || config->no_dns)	   /* without an address: none is told of */
