@@ -7,11 +7,13 @@
 """
 import os
 import shutil
+import stat
 import subprocess
 import unittest
 
 import fixture
 import namespaces as ns
+import stream_client
 import vfio_user_client as vu
 
 MACS = [f"02:88:00:00:00:0{i}" for i in range(4)]
@@ -160,6 +162,26 @@ class Interface(BridgedTestCase):
         guest.run("ip", "link", "set", "eth0", "mtu", "1450")
         guest.run("ip", "address", "add", "10.5.0.1/24", "dev", "eth0")
         vu.wait_until(lambda: guest.ask("10.5.0.2", PORT) == "10.5.0.1", "the other end of the tunnel")
+
+    def test_a_device_of_another_namespace_is_not_taken_for_ours(self):
+        # Its interface has the same index and name as ours, and sysfs shows neither.
+        ns.mount("tmpfs", "/sys/class/net", "tmpfs")
+        self.addCleanup(ns.umount, "/sys/class/net")
+        network = self.start("up0")
+        ns.ip("link", "add", "probe", "type", "bridge")
+        index = int(ns.ip("-o", "link", "show", "probe").split(":")[0]) + 1
+        ns.ip("link", "del", "probe")
+        self.lan.run("ip", "link", "add", "rig0p1", "index", str(index), "link", "inup0", "type", "macvtap")
+        other = self.lan.run("unshare", "-m", "sh", "-c", "mount -t sysfs sysfs /sys && "
+                             f"cat /sys/class/net/rig0p1/macvtap/tap{index}/dev")
+        node = f"/dev/tap{index}"
+        if not os.path.exists(node):
+            os.mknod(node, 0o600 | stat.S_IFCHR, os.makedev(*map(int, other.split(":"))))
+            self.addCleanup(os.unlink, node)
+        guest = stream_client.StreamClient(network.path)
+        self.addCleanup(guest.close)
+        vu.wait_until(lambda: f"cannot open {node}" in network.stderr(), "a line in the log")
+        self.assertRaises(EOFError, guest.receive)
 
     def test_after_a_kill_the_next_network_starts_clean(self):
         network = self.start("up0")

@@ -14,10 +14,12 @@
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "net/kernel/host_scan.h"
 #include "net/kernel/tap_device.h"
 #include "sys/explain.h"
 
@@ -37,8 +39,8 @@ static bool put_info(struct nl_msg *message, bool isolated)
 	return true;
 }
 
-static int add(struct netlink *netlink, const char *name, unsigned int lower, const uint8_t *mac,
-	       bool isolated)
+/* With an address at random: see is_ours(). */
+static int add(struct netlink *netlink, const char *name, unsigned int lower, bool isolated)
 {
 	struct nl_msg *message = nlmsg_alloc_simple(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
 	struct ifinfomsg info = { 0 };
@@ -47,9 +49,7 @@ static int add(struct netlink *netlink, const char *name, unsigned int lower, co
 		return -ENOMEM;
 	if (nlmsg_append(message, &info, sizeof(info), NLMSG_ALIGNTO) < 0 ||
 	    nla_put_string(message, IFLA_IFNAME, name) < 0 ||
-	    nla_put_u32(message, IFLA_LINK, lower) < 0 ||
-	    (mac && nla_put(message, IFLA_ADDRESS, FRAME_MAC, mac) < 0) ||
-	    !put_info(message, isolated)) {
+	    nla_put_u32(message, IFLA_LINK, lower) < 0 || !put_info(message, isolated)) {
 		nlmsg_free(message);
 		return -ENOMEM;
 	}
@@ -137,30 +137,63 @@ static int open_own_node(const char *name, unsigned int ifindex)
 	return r;
 }
 
-/* /dev/tapN of another namespace's interface has the same name: the node must be this one's. */
-static int open_node(const char *name, unsigned int ifindex)
+/*
+ * /dev/tapN of another namespace's interface has the same name, and that interface may have the
+ * same index and name as ours. But not the same MAC: the kernel has just picked it at random.
+ */
+static bool is_ours(struct netlink *netlink, unsigned int ifindex, int fd)
+{
+	const struct host_link *link;
+	struct host_links links;
+	struct ifreq request = { 0 };
+	bool ours = false;
+
+	if (ioctl(fd, SIOCGIFHWADDR, &request) < 0 || host_links_scan(netlink, &links) < 0)
+		return false;
+	link = host_links_by_index(&links, ifindex);
+	if (link)
+		ours = memcmp(link->mac, request.ifr_hwaddr.sa_data, FRAME_MAC) == 0;
+	host_links_free(&links);
+	return ours;
+}
+
+/* Not opened if it is known to be another's: it would take frames from it. */
+static int open_tap(const char *path, const char *name, unsigned int ifindex)
+{
+	unsigned int minor_n;
+	struct stat st;
+	int fd;
+
+	if (minor_number(name, ifindex, &minor_n) == 0 && stat(path, &st) == 0 &&
+	    minor(st.st_rdev) != minor_n)
+		return -ENXIO;
+	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_node(struct netlink *netlink, const char *name, unsigned int ifindex)
 {
 	char path[64];
-	unsigned int minor_n;
-	struct stat stat;
 	int fd;
 
 	snprintf(path, sizeof(path), "/dev/tap%u", ifindex);
-	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return open_own_node(name, ifindex);
-	if (minor_number(name, ifindex, &minor_n) < 0 ||
-	    (fstat(fd, &stat) == 0 && minor(stat.st_rdev) == minor_n))
+	fd = open_tap(path, name, ifindex);
+	if (fd >= 0 && is_ours(netlink, ifindex, fd))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	fd = open_own_node(name, ifindex);
+	if (fd < 0 || is_ours(netlink, ifindex, fd))
 		return fd;
 	close(fd);
-	return open_own_node(name, ifindex);
+	return -ENXIO;
 }
 
 int macvtap_open(struct netlink *netlink, const char *name, unsigned int lower, const uint8_t *mac,
 		 bool isolated, unsigned int *ret_ifindex, int *ret_fd, char **ret_error)
 {
 	unsigned int ifindex;
-	int fd, r = add(netlink, name, lower, mac, isolated);
+	int fd, r = add(netlink, name, lower, isolated);
 
 	if (r < 0)
 		return r;
@@ -171,12 +204,14 @@ int macvtap_open(struct netlink *netlink, const char *name, unsigned int lower, 
 		(void)host_link_remove(netlink, ifindex);
 		return r;
 	}
-	fd = open_node(name, ifindex);
+	fd = open_node(netlink, name, ifindex);
 	r = fd < 0 ? explain(ret_error, fd,
 			     "cannot open /dev/tap%u, the device of a macvtap interface: %s; let this "
 			     "user read and write it, or run with CAP_MKNOD",
 			     ifindex, strerror(-fd))
 		   : tap_device_set_up(fd, "");
+	if (r >= 0 && mac)
+		r = macvtap_set_mac(netlink, ifindex, mac);
 	if (r < 0) {
 		if (fd >= 0)
 			close(fd);

@@ -76,6 +76,25 @@ void netlink_free(struct netlink *netlink)
 	free(netlink);
 }
 
+/*
+ * The rest of an answer that could not be read (a lost message, no memory) would be taken for the
+ * next request's, and libnl would wait for old sequence numbers. There is neither on another
+ * socket; where there is none requests fail from now on.
+ */
+static void renew(struct netlink *netlink)
+{
+	struct nl_sock *fresh = nl_socket_alloc();
+
+	if (!fresh || nl_connect(fresh, NETLINK_ROUTE) < 0) {
+		if (fresh)
+			nl_socket_free(fresh);
+		nl_close(netlink->socket);
+		return;
+	}
+	nl_socket_free(netlink->socket);
+	netlink->socket = fresh;
+}
+
 /* The kernel answers before sendmsg returns, so this waits for nobody. */
 static int exchange(struct netlink *netlink, struct nl_msg *message)
 {
@@ -89,8 +108,10 @@ static int exchange(struct netlink *netlink, struct nl_msg *message)
 	netlink->done = false;
 	while (!netlink->done) {
 		r = nl_recvmsgs(netlink->socket, netlink->callbacks);
-		if (r < 0 && !netlink->done && r != -NLE_DUMP_INTR)
+		if (r < 0 && !netlink->done && r != -NLE_DUMP_INTR) {
+			renew(netlink);
 			return -EIO;
+		}
 		interrupted |= r == -NLE_DUMP_INTR;
 	}
 	return interrupted ? -EAGAIN : netlink->error;
