@@ -14,6 +14,7 @@
 #include "net/user/dhcp.h"
 #include "net/user/dns.h"
 #include "net/user/dns_rewrite.h"
+#include "net/user/refusal.h"
 #include "net/user/router_advert.h"
 
 static struct network_config config;
@@ -70,11 +71,13 @@ static void as_dns(const uint8_t *payload, size_t len)
 static void as_frame(const uint8_t *data, size_t size)
 {
 	uint8_t *copy = malloc(size ? size : 1);
+	uint8_t refusal[REFUSAL_MAX];
 	struct udp_frame datagram;
 	bool right = udp_frame_read(data, size, &datagram) == 0;
 
 	MUST(copy);
 	memcpy(copy, data, size);
+	MUST(refusal_write(copy, size, refusal) <= sizeof(refusal));
 	if (dns_rewrite_is_query(&addresses, copy, size)) {
 		dns_rewrite_query(&addresses, copy, size);
 		MUST(!right || udp_frame_read(copy, size, &datagram) == 0);

@@ -197,6 +197,7 @@ class Gateway(HostTestCase):
         guest = self.serve()
         self.assert_closed(guest, GATEWAY, 7000)
         self.assertIn("--host-loopback", self.server.stderr())
+        self.assertIn("rst", [connection.ended for connection in guest.connections.values()])
 
 
 class Opened(HostTestCase):

@@ -38,6 +38,7 @@
 static struct {
 	const char *address[2];
 	unsigned int asked;
+	unsigned int refused;
 } host;
 
 static struct in6_addr mapped(const char *text)
@@ -60,6 +61,12 @@ static bool host_address(bool v6, struct in6_addr *ret)
 	return true;
 }
 
+static void refused(void *opaque, const uint8_t *frame, size_t len)
+{
+	assert_true(frame && len > ETH);
+	host.refused++;
+}
+
 struct fixture {
 	struct network_config config;
 	struct network_allow allows[4];
@@ -70,7 +77,7 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	struct host_nat_config config = { .host_address = host_address };
+	struct host_nat_config config = { .host_address = host_address, .refused = refused };
 
 	assert_non_null(f);
 	assert_int_equal(network_config_default(NETWORK_SHARED, &f->config), 0);
@@ -79,7 +86,7 @@ static int setup(void **state)
 	f->config.allows = f->allows;
 	host.address[0] = "203.0.113.1";
 	host.address[1] = "2001:db8::1";
-	host.asked = 0;
+	host.asked = host.refused = 0;
 	config.network = &f->config;
 	network_config_addresses(&f->config, &config.addresses);
 	assert_int_equal(host_nat_new(&config, &f->nat), 0);
@@ -304,9 +311,13 @@ static void a_host_without_an_address_is_closed(void **state)
 	host.address[0] = host.address[1] = NULL;
 	FOR_EACH_PROTOCOL
 	{
+		unsigned int before = host.refused;
+
 		assert_null(to(f, v6, protocol, GATE, 80));
+		assert_int_equal(host.refused, before + 1);
 		assert_string_equal(to(f, v6, protocol, v6 ? "2001:db8::7" : "192.0.2.7", 80),
 				    v6 ? "2001:db8::7" : "192.0.2.7");
+		assert_int_equal(host.refused, before + 1);
 	}
 }
 

@@ -223,8 +223,11 @@ bool host_nat_from_guest(struct host_nat *nat, uint64_t now_ms, const uint8_t **
 	}
 	if (ip.protocol == IPPROTO_TCP && len - ip.at < TCP_HEADER)
 		return false;
-	if (!destination_of(nat, &key, ip.v6, *frame + ip.at, now_ms, &target))
+	if (!destination_of(nat, &key, ip.v6, *frame + ip.at, now_ms, &target)) {
+		if (nat->config.refused)
+			nat->config.refused(nat->config.opaque, *frame, len);
 		return false;
+	}
 	return IN6_ARE_ADDR_EQUAL(&target, &destination) ||
 	       exchange(nat, frame, len, &ip, ip.destination, &target);
 }

@@ -18,6 +18,9 @@ struct host_nat_config {
 	struct network_addresses addresses;
 	/* An address of the host's own, IPv4 as ::ffff:0:0/96. Return: false: it has none */
 	bool (*host_address)(bool v6, struct in6_addr *ret);
+	/* For a host without an address: the guest's frame, which goes nowhere. NULL: nobody asks */
+	void (*refused)(void *opaque, const uint8_t *frame, size_t len);
+	void *opaque; /* for refused */
 };
 
 int host_nat_new(const struct host_nat_config *config, struct host_nat **ret); /* 0, -errno */

@@ -39,6 +39,7 @@
 #include "net/user/outward.h"
 #include "net/user/packet.h"
 #include "net/user/packet_split.h"
+#include "net/user/refusal.h"
 #include "net/user/slirp_poll.h"
 #include "net/user/tcp_cork.h"
 #include "net/user/unix_forward.h"
@@ -441,11 +442,22 @@ static int slirp_make(struct uplink *uplink, const struct network_config *config
 	return unix_forwards_new(uplink->loop, uplink->slirp, uplink->poll, &uplink->unix_forwards);
 }
 
+static void refuse(void *opaque, const uint8_t *frame, size_t len)
+{
+	uint8_t answer[REFUSAL_MAX];
+	size_t answer_len = refusal_write(frame, len, answer);
+
+	if (answer_len)
+		uplink_send(opaque, answer, answer_len);
+}
+
 static int host_nat_make(struct uplink *uplink, const struct network_config *config)
 {
 	struct host_nat_config nat = { .network = config,
 				       .addresses = uplink->addresses,
-				       .host_address = host_address_find };
+				       .host_address = host_address_find,
+				       .refused = refuse,
+				       .opaque = uplink };
 
 	return host_nat_new(&nat, &uplink->host_nat);
 }
