@@ -12,6 +12,8 @@
 #include "vmnet/interface.h"
 #include "vmnet/watcher.h"
 
+#define DRAIN_TIMEOUT_MS 100u
+
 struct stop {
 	struct interface *interface;
 	struct handler *handler;
@@ -29,6 +31,9 @@ void interface_take_apart(struct interface *interface)
 	interface->driver = NULL;
 	interface->event = EVENT_OFF;
 	pthread_mutex_unlock(&interface->lock);
+	/* What was written before the stop is on its way. */
+	if (driver)
+		(void)net_driver_drain(driver, rig_after_ms(DRAIN_TIMEOUT_MS));
 	pthread_mutex_unlock(&interface->tx);
 	if (driver)
 		watcher_remove(driver);

@@ -294,6 +294,22 @@ static unsigned int send_until_full(struct net_driver *driver)
 	return n;
 }
 
+/* Whoever frees the driver then has lost none. */
+static void draining_waits_until_the_device_has_taken_all(void **state)
+{
+	struct fixture *f = *state;
+
+	plug(f, &card, &(struct net_driver_config) { .queue_size = 64 }, NULL);
+	assert_int_equal(net_driver_drain(f->driver, rig_after_ms(WAIT_MS)), 0); /* nothing */
+	f->end.hold = true;
+	for (unsigned int i = 0; i < NIC_END_HELD + 16; i++)
+		send_one(f->driver, 60, i);
+	assert_int_equal(net_driver_drain(f->driver, rig_after_ms(50)), -ETIMEDOUT);
+	f->end.hold = false;
+	nic_end_tell(&f->end);
+	assert_int_equal(net_driver_drain(f->driver, rig_after_ms(WAIT_MS)), 0);
+}
+
 static void a_full_network_stops_the_sender_until_there_is_room(void **state)
 {
 	struct fixture *f = *state;
@@ -442,6 +458,7 @@ int main(void)
 		TEST(an_eventfd_of_the_device_is_what_kicks),
 		TEST(what_is_shown_stays_until_it_is_consumed),
 		TEST(frames_that_cannot_be_sent_are_refused),
+		TEST(draining_waits_until_the_device_has_taken_all),
 		TEST(a_full_network_stops_the_sender_until_there_is_room),
 		TEST(nothing_armed_no_event),
 		TEST(no_wake_up_is_lost_between_two_threads),

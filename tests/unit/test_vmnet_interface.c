@@ -284,6 +284,7 @@ static void a_second_stop_and_all_else_after_the_first_is_refused(void **state)
 		fake_wait(&stopped, 1);
 	}
 	assert_int_equal(stopped.told, 1);
+	assert_int_equal(fake.drains, 1); /* what was written before goes */
 	assert_int_equal(fake.drivers, 0);
 	assert_int_equal(fake.backends, 0);
 }

@@ -34,7 +34,7 @@ struct fake {
 	struct backend_forward rule;
 	uint8_t sent[FAKE_FRAMES][FAKE_LEN];
 	size_t sent_len[FAKE_FRAMES];
-	size_t n_sent, flushes;
+	size_t n_sent, flushes, drains;
 };
 extern struct fake fake;
 

@@ -163,6 +163,12 @@ int net_driver_wait_room(struct net_driver *driver, rig_time deadline)
 	return -ETIMEDOUT;
 }
 
+int net_driver_drain(struct net_driver *driver, rig_time deadline)
+{
+	fake.drains++;
+	return 0;
+}
+
 static void ring(struct net_driver *driver)
 {
 	static const uint64_t one = 1;

@@ -6,7 +6,7 @@
  * and buffers in memory of the program's own that the device maps. libvmnet plugs interfaces into
  * networks by it, the benches measure a network's NIC path with it.
  *
- * Threads: one at a time receives (peek, consume, arm), one at a time sends (send, flush, wait_room),
+ * Threads: one at a time receives (peek, consume, arm), one at a time sends (send, flush, the waits),
  * one at a time handles events; these may be different threads and share no lock. new and free:
  * nobody else is inside.
  *
@@ -128,5 +128,12 @@ void net_driver_flush(struct net_driver *driver);
  * Return: 0, -ETIMEDOUT, net_driver_error(). Sending side
  */
 int net_driver_wait_room(struct net_driver *driver, rig_time deadline);
+
+/**
+ * net_driver_drain() - until the device has taken all that was sent, which net_driver_free() would
+ * throw away
+ * Return: 0, -ETIMEDOUT, net_driver_error(). Sending side
+ */
+int net_driver_drain(struct net_driver *driver, rig_time deadline);
 
 #endif

@@ -117,7 +117,8 @@ static int sleep_until(struct net_driver *driver, rig_time deadline)
 	return n > 0 && left > 0 ? 0 : -ETIMEDOUT;
 }
 
-int net_driver_wait_room(struct net_driver *driver, rig_time deadline)
+/* Until @n buffers are free. Return: 0, -ETIMEDOUT, what is wrong with the device */
+static int wait_free(struct net_driver *driver, uint16_t n, rig_time deadline)
 {
 	struct driver_tx *tx = &driver->tx;
 	int r;
@@ -127,11 +128,21 @@ int net_driver_wait_room(struct net_driver *driver, rig_time deadline)
 		r = net_driver_error(driver);
 		if (r == 0)
 			r = reclaim(driver);
-		if (r < 0 || tx->n_free > 0)
+		if (r < 0 || tx->n_free >= n)
 			break;
-		if (vring_arm(&tx->ring, 1))
+		if (vring_arm(&tx->ring, (uint16_t)(n - tx->n_free)))
 			r = sleep_until(driver, deadline);
 	} while (r == 0);
 	vring_disarm(&tx->ring);
 	return r;
+}
+
+int net_driver_wait_room(struct net_driver *driver, rig_time deadline)
+{
+	return wait_free(driver, 1, deadline);
+}
+
+int net_driver_drain(struct net_driver *driver, rig_time deadline)
+{
+	return wait_free(driver, driver->tx.ring.size, deadline);
 }
