@@ -128,3 +128,8 @@ class Macvtap(Rules, NeighbourRules, NetCase):
 class MacvtapIsolated(Rules, NetCase):
 	"""bridged, macvtap, isolated"""
 	bridge, isolated = False, True
+
+
+class BridgeVmnet(Rules, NeighbourRules, NetCase):
+	"""bridged, vmnet on a Linux bridge"""
+	network = 'vmnet'
