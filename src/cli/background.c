@@ -37,8 +37,10 @@ int background_start(int *ret_ready, int *ret_status)
 	int ends[2];
 	pid_t child;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
+	if (pipe(ends) < 0)
 		return -errno;
+	for (size_t i = 0; i < 2; i++) /* not pipe2(), which not every system has */
+		fcntl(ends[i], F_SETFD, FD_CLOEXEC);
 	child = fork();
 	if (child < 0) {
 		int r = -errno;

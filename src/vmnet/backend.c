@@ -96,8 +96,9 @@ static int ask_facts(struct netctl *ctl, struct backend_facts *ret, char **ret_e
 	     !get_address(status, "subnet_mask", AF_INET, &facts.subnet_mask)))
 		r = -EPROTO;
 	get_address(status, "nat66_prefix", AF_INET6, &facts.nat66_prefix);
-	if (json_object_object_get_ex(status, "mtu", &mtu) && json_object_get_int(mtu) >= 68 &&
-	    json_object_get_int(mtu) <= UINT16_MAX)
+	if (json_object_object_get_ex(status, "mtu", &mtu) &&
+	    json_object_is_type(mtu, json_type_int) && json_object_get_int64(mtu) >= 68 &&
+	    json_object_get_int64(mtu) <= UINT16_MAX)
 		facts.mtu = (uint16_t)json_object_get_int(mtu);
 	else
 		r = -EPROTO;

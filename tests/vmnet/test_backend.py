@@ -323,6 +323,38 @@ class Registry(BackendTestCase):
             self.assertRegex(answer, "^10")
             self.assertIn(holds, answer)
 
+    def test_a_network_that_lies_about_itself_is_no_network(self):
+        listener = self.make_net(json.dumps({"version": 1, "mode": 1001, "exclusive": False, "own": False,
+                                             "range_given": False}).encode(), listen=True)
+        good = {"gateway": "10.0.0.1", "end_address": "10.0.0.9", "subnet_mask": "255.255.255.0", "mtu": 1500}
+
+        def status(**other):
+            return json.dumps({"id": 1, "result": {**good, **other}}).encode() + b"\n"
+
+        lies = [(status(mtu=other), "does not say what it is") for other in (67, 65536, -1, None, "1500", 1500.5, 2 ** 80)]
+        lies += [(status(**{key: other}), "does not say what it is") for key in ("end_address", "subnet_mask")
+                 for other in ("x", 5, None, "1.2.3.4.5")]
+        lies += [(b'{"id":1,"result":[]}\n', "protocol"), (b'{"id":1}\n', "protocol"), (b'{"id":1,"error":5}\n', "protocol"),
+                 (b'{"id":1,"error":{"code":"permission","message":"no, not you"}}\n', "no, not you"),
+                 (b'{"id":1,"error":{}}\n', ""), (b"[]\n", "Protocol error"), (b"\n", "Protocol error"),
+                 (b"x" * (9 << 20), "Protocol error"), (b"[" * 5000 + b"\n", "Protocol error")]
+        for answer, holds in lies:
+            one = self.tool()
+            one.send("open", "mode=shared")
+            listener.accept()[0].close()    # is it alive?
+            with listener.accept()[0] as peer:
+                peer.sendall(b'{"outrigger":"0.1.0","protocol":1}\n{"event":"x","params":{}}\n')
+                request = json.loads(peer.makefile("rb").readline())
+                self.assertEqual(request["method"], "status")
+                try:
+                    peer.sendall(b'{"event":"y","params":{}}\n' + answer)
+                except OSError:
+                    pass    # it has seen enough
+                said = one.read()
+            self.assertRegex(said, "^10", answer[:60])
+            self.assertIn(holds, said, answer[:60])
+            self.assertEqual(one.end(), 0)
+
     def test_a_network_that_is_ending_is_waited_for(self):
         path = self.make_net(json.dumps({"version": 1, "mode": 1001, "exclusive": False, "own": False, "range_given": True,
                                          "range": ["10.77.0.1", "10.77.0.99", "255.255.255.0"]}).encode())
