@@ -10,11 +10,10 @@
  * A handler that comes after its deadline finds the memory still there, and nobody to tell: an
  * interface that started that late is stopped by its own start handler.
  */
-#include "net/vmnet/vmn_iface.h"
+#include "net/vmnet/vmn_iface_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,159 +26,6 @@
 #define NS_PER_MS    1000000u
 #define LOOP_HANDLES 2u
 
-enum vmn_state {
-	VMN_STARTING,
-	VMN_RUNNING,
-	VMN_FAILED,
-	VMN_STOPPING,
-	VMN_ENDING, /* handles are being closed */
-};
-
-/* What a handler, which runs once, has said. */
-struct answer {
-	bool awaited, given;
-	vmnet_return_t status;
-};
-
-struct vmn_iface {
-	/* Constant while blocks can run. */
-	dispatch_queue_t queue;
-	char *name;
-	struct vmn_times times;
-
-	/* The loop's. */
-	enum vmn_state state;
-	uv_async_t bell;
-	uv_timer_t timer; /* STARTING, STOPPING: the deadline; RUNNING: a pause */
-	unsigned int open_handles;
-	const struct vmn_iface_events *events; /* NULL: nobody is to be told */
-	void *opaque;
-	bool closed, watched, pending_told;
-	struct vmn_facts facts;
-
-	/* Any thread's. */
-	_Atomic(unsigned int) owners;
-	_Atomic(bool)
-		event;	 /* set by blocks, cleared by the loop before it reads: nothing is lost */
-	uv_mutex_t lock; /* around the rest */
-	uv_cond_t answered;
-	bool bell_gone;
-	interface_ref ref;
-	struct answer start, stop;
-	struct vmn_facts told; /* with start */
-};
-
-/* Owners */
-
-static void let_go(struct vmn_iface *iface)
-{
-	if (atomic_fetch_sub(&iface->owners, 1) > 1)
-		return;
-	dispatch_release(iface->queue);
-	uv_cond_destroy(&iface->answered);
-	uv_mutex_destroy(&iface->lock);
-	free(iface->name);
-	free(iface);
-}
-
-static void expect(struct vmn_iface *iface, struct answer *answer)
-{
-	atomic_fetch_add(&iface->owners, 1);
-	uv_mutex_lock(&iface->lock);
-	answer->awaited = true;
-	uv_mutex_unlock(&iface->lock);
-}
-
-/* The handler will not run. Should it be queued all the same, it finds the memory in place. */
-static void expect_no_more(struct vmn_iface *iface, struct answer *answer)
-{
-	atomic_fetch_add(&iface->owners, 1);
-	dispatch_async(iface->queue, ^{
-	  bool mine;
-
-	  uv_mutex_lock(&iface->lock);
-	  mine = answer->awaited;
-	  answer->awaited = false;
-	  uv_mutex_unlock(&iface->lock);
-	  if (mine)
-		  let_go(iface);
-	  let_go(iface);
-	});
-}
-
-/* With the lock held. */
-static void ring(struct vmn_iface *iface)
-{
-	if (!iface->bell_gone)
-		uv_async_send(&iface->bell);
-}
-
-/* Blocks */
-
-static void on_event(struct vmn_iface *iface)
-{
-	if (atomic_exchange(&iface->event, true))
-		return;
-	uv_mutex_lock(&iface->lock);
-	ring(iface);
-	uv_mutex_unlock(&iface->lock);
-}
-
-/* Return: true: the first time, and so the caller is an owner who has to let go. With the lock held */
-static bool take_answer(struct vmn_iface *iface, struct answer *answer, vmnet_return_t status)
-{
-	bool mine = answer->awaited;
-
-	answer->awaited = false;
-	answer->given = true;
-	answer->status = status;
-	uv_cond_signal(&iface->answered);
-	ring(iface);
-	return mine;
-}
-
-static void on_stopped(struct vmn_iface *iface, vmnet_return_t status)
-{
-	bool mine;
-
-	uv_mutex_lock(&iface->lock);
-	mine = take_answer(iface, &iface->stop, status);
-	uv_mutex_unlock(&iface->lock);
-	if (mine)
-		let_go(iface);
-}
-
-static vmnet_return_t stop(struct vmn_iface *iface)
-{
-	vmnet_return_t status;
-
-	expect(iface, &iface->stop);
-	status = vmnet_stop_interface(iface->ref, iface->queue, ^(vmnet_return_t answer) {
-	  on_stopped(iface, answer);
-	});
-	if (status != VMNET_SUCCESS)
-		expect_no_more(iface, &iface->stop);
-	return status;
-}
-
-static void on_start(struct vmn_iface *iface, vmnet_return_t status, xpc_object_t parameters)
-{
-	struct vmn_facts facts;
-	bool mine, too_late;
-
-	vmn_facts_read(status == VMNET_SUCCESS ? parameters : NULL, &facts);
-	uv_mutex_lock(&iface->lock);
-	iface->told = facts;
-	mine = take_answer(iface, &iface->start, status);
-	too_late = iface->bell_gone && iface->ref;
-	uv_mutex_unlock(&iface->lock);
-	if (!mine)
-		return;
-	if (too_late && status == VMNET_SUCCESS)
-		(void)stop(iface);
-	let_go(iface);
-}
-
 /* The end */
 
 static void on_handle_closed(uv_handle_t *handle)
@@ -187,7 +33,7 @@ static void on_handle_closed(uv_handle_t *handle)
 	struct vmn_iface *iface = handle->data;
 
 	if (--iface->open_handles == 0)
-		let_go(iface);
+		vmn_iface_let_go(iface);
 }
 
 static void close_handles(struct vmn_iface *iface)
@@ -226,7 +72,7 @@ static void begin_stop(struct vmn_iface *iface)
 	(void)vmn_iface_watch(iface, false);
 	iface->state = VMN_STOPPING;
 	uv_update_time(iface->timer.loop);
-	status = stop(iface);
+	status = vmn_iface_stop(iface);
 	if (status == VMNET_SUCCESS) {
 		uv_timer_start(&iface->timer, on_timer, iface->times.stop_ms, 0);
 		return;
@@ -408,7 +254,7 @@ vmnet_return_t vmn_iface_watch(struct vmn_iface *iface, bool on)
 		status = vmnet_interface_set_event_callback(
 			iface->ref, EVENTS, iface->queue,
 			^(interface_event_t event, xpc_object_t parameters) {
-			  on_event(iface);
+			  vmn_iface_on_event(iface);
 			});
 	else
 		status = vmnet_interface_set_event_callback(iface->ref, EVENTS, NULL, NULL);
@@ -424,7 +270,7 @@ bool vmn_iface_is_watched(const struct vmn_iface *iface)
 
 void vmn_iface_poke(struct vmn_iface *iface)
 {
-	on_event(iface);
+	vmn_iface_on_event(iface);
 }
 
 void vmn_iface_pause(struct vmn_iface *iface, uint64_t ms)
@@ -436,7 +282,7 @@ static interface_ref start(struct vmn_iface *iface, const struct vmn_iface_confi
 {
 	vmnet_start_interface_completion_handler_t handler =
 		^(vmnet_return_t status, xpc_object_t parameters) {
-		  on_start(iface, status, parameters);
+		  vmn_iface_on_start(iface, status, parameters);
 		};
 
 	if (config->object)
@@ -485,10 +331,10 @@ int vmn_iface_new(uv_loop_t *loop, const struct vmn_iface_config *config,
 
 	if (r < 0)
 		return r;
-	expect(iface, &iface->start);
+	vmn_iface_expect(iface, &iface->start);
 	ref = start(iface, config);
 	if (!ref) {
-		expect_no_more(iface, &iface->start);
+		vmn_iface_expect_no_more(iface, &iface->start);
 		end(iface);
 		return explain(ret_error, -EINVAL,
 			       "vmnet would not start an interface with these options");
