@@ -762,10 +762,92 @@ class Refused(KernelTestCase):
     def test_host_loopback_is_refused_in_words(self):
         self.assertIn("--host-loopback", self.refused("--host-loopback"))
 
-    def test_somebody_elses_firewall_that_drops_is_said(self):
-        ns.run("nft", "add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }")
-        self.addCleanup(ns.run, "nft", "delete table ip filter")
-        self.assertIn("nftables: ip filter FORWARD", self.start().stderr())
+
+DOCKER = """
+table ip filter {
+    chain DOCKER-USER { }
+    chain INPUT { type filter hook input priority filter; policy accept; }
+    chain FORWARD {
+        type filter hook forward priority filter; policy drop;
+        counter jump DOCKER-USER
+        iifname "docker0" counter accept
+    }
+}"""
+FIREWALLD = """
+table inet firewalld {
+    chain filter_INPUT {
+        type filter hook input priority filter + 10; policy accept;
+        ct state { established, related } accept
+        iifname { "lo", "up0" } accept
+        reject with icmpx admin-prohibited
+    }
+    chain filter_FORWARD {
+        type filter hook forward priority filter + 10; policy accept;
+        ct state { established, related } accept
+        ct status dnat accept
+        reject with icmpx admin-prohibited
+    }
+}"""
+SHOWN = "/proc/sys/net/bridge/bridge-nf-call-iptables"  # with br_netfilter only
+
+
+class Firewalls(KernelTestCase):
+    """Others' rules beside ours. What docs/networks.md says helps."""
+    arguments = None
+
+    def add(self, rules, table):
+        with open(self.directory.join("rules"), "w", encoding="ascii") as file:
+            file.write(rules)
+        ns.run("nft", "-f", self.directory.join("rules"))
+        self.addCleanup(ns.run, "nft", "delete", "table", *table)
+        self.outside.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        self.network = self.start(*SHARED)
+
+    def show_frames_of_bridges(self, value):
+        """To rules for what is forwarded. Return: False where the kernel cannot"""
+        def write(text):
+            with open(SHOWN, "w", encoding="ascii") as file:
+                file.write(text)
+        if not os.path.exists(SHOWN):
+            return False
+        with open(SHOWN, encoding="ascii") as file:
+            self.addCleanup(write, file.read())
+        write(str(value))
+        return True
+
+    def test_docker_keeps_guests_from_the_outside_until_it_is_told(self):
+        self.add(DOCKER, ("ip", "filter"))
+        self.assertIn("nftables: ip filter FORWARD)", self.network.stderr())
+        a, b = self.guest(0), self.guest(1)
+        self.assertFalse(a.reaches("10.9.0.2", PORT))
+        b.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        self.show_frames_of_bridges(0)
+        self.assertEqual(a.ask(b.address, PORT), a.address)  # the bridge asks nobody
+        for way in "iifname", "oifname":
+            ns.run("nft", "insert", "rule", "ip", "filter", "DOCKER-USER", way, "rig0", "accept")
+        self.assertEqual(a.ask("10.9.0.2", PORT), "10.9.0.1")
+
+    def test_docker_keeps_guests_from_each_other_where_frames_of_bridges_are_shown_to_it(self):
+        if not self.show_frames_of_bridges(1):
+            self.skipTest("needs br_netfilter in the kernel")
+        self.add(DOCKER, ("ip", "filter"))
+        self.assertIn("ip filter FORWARD), between guests as well (br_netfilter)", self.network.stderr())
+        a, b = self.guest(0), self.guest(1)
+        b.serve("answer", "tcp", "0.0.0.0", str(PORT))
+        self.assertFalse(a.reaches(b.address, PORT))
+        ns.run("nft", "insert", "rule", "ip", "filter", "DOCKER-USER", "iifname", "rig0", "accept")
+        self.assertEqual(a.ask(b.address, PORT), a.address)
+
+    def test_firewalld_keeps_guests_from_their_leases_until_it_is_told(self):
+        self.add(FIREWALLD, ("inet", "firewalld"))
+        self.assertIn("nftables: inet firewalld filter_INPUT, inet firewalld filter_FORWARD)", self.network.stderr())
+        for chain in "filter_INPUT", "filter_FORWARD":  # as --zone=trusted --add-interface=rig0 does
+            ns.run("nft", "insert", "rule", "inet", "firewalld", chain, "iifname", "rig0", "accept")
+        self.assertEqual(self.guest().ask("10.9.0.2", PORT), "10.9.0.1")
+
+    def test_a_firewall_that_lets_everything_through_is_not_mentioned(self):
+        self.add(FIREWALLD.replace("reject with icmpx admin-prohibited", "counter"), ("inet", "firewalld"))
+        self.assertNotIn("firewall", self.network.stderr())
 
 
 if __name__ == "__main__":

@@ -229,6 +229,24 @@ static void chains_that_drop_are_named(void **state)
 	free(found);
 }
 
+static void chains_that_end_with_a_refusal_are_named_once(void **state)
+{
+	char *found = nat_rules_dropping(
+		"table inet firewalld {\n\tchain filter_INPUT {\n"
+		"\t\ttype filter hook input priority filter + 10; policy accept;\n"
+		"\t\tct state { established, related } accept\n\t\tjump filter_INPUT_POLICIES\n"
+		"\t\tct state invalid drop\n\t\treject with icmpx admin-prohibited\n\t}\n"
+		"\tchain filter_INPUT_POLICIES {\n\t\tdrop\n\t}\n"
+		"\tchain filter_OUTPUT {\n\t\ttype filter hook output priority 0; policy accept;\n"
+		"\t\tdrop\n\t}\n}\n"
+		"table ip mine {\n\tchain f {\n"
+		"\t\ttype filter hook forward priority filter; policy drop;\n"
+		"\t\tiifname \"eth0\" drop\n\t\tcounter drop\n\t}\n}\n");
+
+	assert_string_equal(found, "inet firewalld filter_INPUT, ip mine f");
+	free(found);
+}
+
 static void what_names_no_dropping_chain_is_nothing(void **state)
 {
 	static const char *const listings[] = {
@@ -239,6 +257,9 @@ static void what_names_no_dropping_chain_is_nothing(void **state)
 		"chain\n",
 		"table ip filter {\n\tchain FORWARD {\n\t\ttype filter hook forward; policy accept;",
 		"policy drop; without a hook\n",
+		"table ip a {\n\tchain c {\n\t\ttype filter hook input; policy accept;\n"
+		"\t\tiifname \"eth0\" drop\n\t\tdropped\n\t\tcounter accept\n",
+		"drop\n",
 	};
 	char line[2048];
 
@@ -313,6 +334,7 @@ int main(void)
 		cmocka_unit_test(a_forward_from_loopback_is_for_the_host_only),
 		cmocka_unit_test(without_forwards_the_chains_are_emptied),
 		cmocka_unit_test(chains_that_drop_are_named),
+		cmocka_unit_test(chains_that_end_with_a_refusal_are_named_once),
 		cmocka_unit_test(what_names_no_dropping_chain_is_nothing),
 		cmocka_unit_test(names_without_end_are_cut),
 		cmocka_unit_test(subnets_overlap_where_one_holds_the_other),

@@ -295,16 +295,29 @@ static int make_routes(struct kernel_network *kernel, char **ret_error)
 	return r < 0 ? r : forwarding_refresh(kernel->forwarding, ret_error);
 }
 
+/* Docker and libvirt turn this on: what the bridge carries between guests is then forwarded, too. */
+static bool bridge_is_filtered(void)
+{
+	FILE *file = fopen("/proc/sys/net/bridge/bridge-nf-call-iptables", "re");
+	bool filtered = file && fgetc(file) == '1';
+
+	if (file)
+		fclose(file);
+	return filtered;
+}
+
 static void warn_of_others(struct kernel_network *kernel)
 {
 	char *others = nat_others(kernel->nat);
 
 	if (others)
 		log_warning(
-			"%s: the firewall of this host drops what it does not know (nftables: %s); "
+			"%s: the firewall of this host drops what it does not know (nftables: %s)%s; "
 			"nobody else's rules can undo that, so let it accept what comes from and "
 			"goes to the interface %s",
-			kernel->claim.bridge, others, kernel->claim.bridge);
+			kernel->claim.bridge, others,
+			bridge_is_filtered() ? ", between guests as well (br_netfilter)" : "",
+			kernel->claim.bridge);
 	free(others);
 }
 

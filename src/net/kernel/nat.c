@@ -116,9 +116,14 @@ int nat_set_opened(struct nat *nat, const struct nat_opened *opened, size_t n)
 	return r;
 }
 
+/* Without counters and without the elements of sets, which may be many. */
 char *nat_others(struct nat *nat)
 {
-	if (nft_run_cmd_from_buffer(nat->context, "list chains") != 0)
-		return NULL;
-	return nat_rules_dropping(nft_ctx_get_output_buffer(nat->context));
+	unsigned int flags = nft_ctx_output_get_flags(nat->context);
+	int r;
+
+	nft_ctx_output_set_flags(nat->context, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_TERSE);
+	r = nft_run_cmd_from_buffer(nat->context, "list ruleset");
+	nft_ctx_output_set_flags(nat->context, flags);
+	return r ? NULL : nat_rules_dropping(nft_ctx_get_output_buffer(nat->context));
 }

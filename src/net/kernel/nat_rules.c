@@ -239,40 +239,68 @@ void nat_rules_forwards(FILE *out, const char *bridge, const struct network_forw
  *	table ip filter {
  *		chain FORWARD {
  *			type filter hook forward priority filter; policy drop;
+ *	table inet firewalld {
+ *		chain filter_FORWARD {
+ *			type filter hook forward priority filter + 10; policy accept;
+ *			...
+ *			reject with icmpx admin-prohibited
  */
-static void scan_line(const char *line, char table[160], char chain[160], FILE *out, bool *any)
+struct scan {
+	char table[160], chain[160];
+	bool guests; /* what they send comes by this chain, and it was not named yet */
+	bool any;
+	FILE *out;
+};
+
+/* Whatever comes so far. */
+static bool drops_all(const char *line)
+{
+	line += strspn(line, " \t");
+	if (strncmp(line, "counter ", 8) == 0)
+		line += 8;
+	return strcmp(line, "drop") == 0 || strcmp(line, "reject") == 0 ||
+	       strncmp(line, "reject with ", 12) == 0;
+}
+
+static void scan_line(struct scan *scan, const char *line)
 {
 	char family[16], name[128];
-	bool guests = strstr(line, "hook forward") || strstr(line, "hook input");
+	bool head = strstr(line, " hook ");
 
-	if (sscanf(line, " table %15s %127s", family, name) == 2)
-		snprintf(table, 160, "%s %s", family, name);
-	else if (sscanf(line, " chain %127s", name) == 1)
-		snprintf(chain, 160, "%s", name);
-	else if (guests && strstr(line, "policy drop")) {
-		fprintf(out, "%s%s %s", *any ? ", " : "", table, chain);
-		*any = true;
+	if (sscanf(line, " table %15s %127s", family, name) == 2) {
+		snprintf(scan->table, sizeof(scan->table), "%s %s", family, name);
+		scan->guests = false;
+	} else if (sscanf(line, " chain %127s", name) == 1) {
+		snprintf(scan->chain, sizeof(scan->chain), "%s", name);
+		scan->guests = false;
+	} else if (head) {
+		scan->guests = strstr(line, "hook forward") || strstr(line, "hook input");
+	}
+	if (scan->guests && ((head && strstr(line, "policy drop")) || drops_all(line))) {
+		fprintf(scan->out, "%s%s %s", scan->any ? ", " : "", scan->table, scan->chain);
+		scan->any = true;
+		scan->guests = false;
 	}
 }
 
 char *nat_rules_dropping(const char *listing)
 {
-	char table[160] = "", chain[160] = "", *found = NULL;
-	bool any = false;
+	struct scan scan = { 0 };
+	char *found = NULL;
 	size_t size;
-	FILE *out = open_memstream(&found, &size);
 
-	if (!out)
+	scan.out = open_memstream(&found, &size);
+	if (!scan.out)
 		return NULL;
 	while (*listing) {
 		size_t len = strcspn(listing, "\n");
 		char line[512];
 
 		snprintf(line, sizeof(line), "%.*s", (int)len, listing);
-		scan_line(line, table, chain, out, &any);
+		scan_line(&scan, line);
 		listing += len + (listing[len] == '\n');
 	}
-	if (fclose(out) < 0 || !any) {
+	if (fclose(scan.out) < 0 || !scan.any) {
 		free(found);
 		return NULL;
 	}

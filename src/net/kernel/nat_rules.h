@@ -29,8 +29,9 @@ struct nat_opened {
 void nat_rules_opened(FILE *out, const char *bridge, const struct nat_opened *opened, size_t n);
 
 /**
- * nat_rules_dropping() - find chains that drop by policy what is forwarded or comes in
- * @listing: of `list chains`; no chain of ours has such a policy
+ * nat_rules_dropping() - find chains that drop or refuse what is forwarded or comes in, by policy
+ * or by a rule for all that has come so far
+ * @listing: of `list ruleset`, stateless; no chain of ours does so
  * Return: "ip filter FORWARD, inet fw input", NULL: none (or no memory); the caller frees
  */
 char *nat_rules_dropping(const char *listing);
