@@ -16,6 +16,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +27,9 @@
 #define LOCK_WAIT_MS   30000u
 #define LOCK_STEP_MS   10u
 #define RECORD_MAX_LEN 4096u
+/* What a socket's address holds, less that of a network's in it. */
+#define PATH_LEN_MAX \
+	(sizeof(((struct sockaddr_un *)0)->sun_path) - sizeof("/" REGISTRY_NAME "/control"))
 
 /* The directory */
 
@@ -66,6 +70,11 @@ int registry_open(struct registry *ret, char **ret_error)
 	struct registry registry = { .fd = -1, .path = choose_path(), .lock = -1 };
 	int r = registry.path ? 0 : -ENOMEM;
 
+	if (r >= 0 && strlen(registry.path) > PATH_LEN_MAX)
+		r = explain(ret_error, -ENAMETOOLONG,
+			    "%s: too long for sockets in it; name one of up to %zu bytes by "
+			    "OUTRIGGER_VMNET_DIR",
+			    registry.path, PATH_LEN_MAX);
 	if (r >= 0 && mkdir(registry.path, 0700) < 0 && errno != EEXIST)
 		r = explain(ret_error, -errno, "%s: %s", registry.path, strerror(errno));
 	if (r >= 0) {

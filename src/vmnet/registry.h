@@ -36,7 +36,7 @@ struct registry_net {
 	bool ending;
 };
 
-/** registry_open() - made if need be. Return: 0, -EPERM it is somebody else's, -errno */
+/** registry_open() - made if need be. Return: 0, -EPERM it is somebody else's, -ENAMETOOLONG, -errno */
 int registry_open(struct registry *ret, char **ret_error);
 void registry_close(struct registry *registry); /* unlocks, too; {-1, NULL, -1} is fine */
 

@@ -252,6 +252,22 @@ class Registry(BackendTestCase):
         for name in self.nets():
             self.assertEqual(stat.S_IMODE(os.stat(os.path.join(self.registry, name)).st_mode), 0o700)
 
+    def test_its_name_may_be_any(self):
+        self.registry = self.directory.join("a, b=c")
+        self.env["OUTRIGGER_VMNET_DIR"] = self.registry
+        one, two = self.tool(), self.tool()
+        self.assert_opened(one.ask("open", "mode=shared"))
+        self.assert_opened(two.ask("open", "mode=shared"))
+        self.assertEqual(one.ask("describe"), two.ask("describe"))
+
+    def test_one_whose_name_is_too_long_for_sockets_is_refused(self):
+        self.registry = self.directory.join("x" * 100)
+        self.env["OUTRIGGER_VMNET_DIR"] = self.registry
+        self.assert_refused(1001, "too long for sockets", self.tool().ask("open", "mode=shared"))
+        longest = self.directory.join("")
+        self.env["OUTRIGGER_VMNET_DIR"] = self.registry = longest + "x" * (107 - len("/net-0123456789abcdef/control") - len(longest))
+        self.assert_opened(self.tool().ask("open", "mode=shared"))
+
     def test_one_that_others_can_write_to_is_refused(self):
         os.chmod(self.registry, 0o777)
         self.assert_refused(1005, "others can write", self.tool().ask("open", "mode=shared"))

@@ -382,6 +382,8 @@ static void every_switch_makes_a_network(void **state)
 		vmnet_network_configuration_disable_dns_proxy(config);
 		vmnet_network_configuration_disable_router_advertisement(config);
 		vmnet_network_configuration_set_mtu(config, 1400);
+		if (mode == VMNET_SHARED_MODE)
+			vmnet_network_configuration_set_external_interface(config, "lo");
 		CFRelease(network_of(config));
 	}
 }
