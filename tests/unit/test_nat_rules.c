@@ -257,8 +257,8 @@ static void what_names_no_dropping_chain_is_nothing(void **state)
 		"chain\n",
 		"table ip filter {\n\tchain FORWARD {\n\t\ttype filter hook forward; policy accept;",
 		"policy drop; without a hook\n",
-		"table ip a {\n\tchain c {\n\t\ttype filter hook input; policy accept;\n"
-		"\t\tiifname \"eth0\" drop\n\t\tdropped\n\t\tcounter accept\n",
+		"table ip a {\n\tchain c {\n\t\ttype filter hook input; policy accept;\n\t\tdropped\n",
+		"table ip a {\n\tchain c {\n\t\ttype filter hook input; policy accept;\n\t\tx drop\n",
 		"drop\n",
 	};
 	char line[2048];
