@@ -15,6 +15,13 @@ struct vmnet_backend {
 	char name[sizeof(REGISTRY_NAME)];
 };
 
+/**
+ * backend_hold() - connect to a network of the registry
+ * Return: 0; -ENOTCONN it is about to end, or has; -errno
+ */
+int backend_hold(const struct registry *registry, const char *name, struct vmnet_backend **ret,
+		 char **ret_error);
+
 /** backend_status_of() - of an errno, in vmnet's words */
 vmnet_return_t backend_status_of(int error);
 
