@@ -138,6 +138,19 @@ def contents(folder):
 class User(Rules, NetCase):
 	"""user"""
 
+	def test_a_guest_is_found_at_the_ipv6_address_that_it_makes_of_its_mac(self):
+		network = self.start('shared', *net.subnet(1), *PREFIX, test=self)
+		guests = [self.guest(network, name, dhcp=False, test=self) for name in ('alpha', 'beta')]
+		for guest, mode in zip(guests, (0, 3)):	# of its MAC; random
+			guest.sysctl('ipv6/conf/eth0/addr_gen_mode', mode)
+			guest.ip('link set eth0 down', f'link set eth0 address {guest.mac}', 'link set eth0 up')
+			guest.address6	# is there
+			guest.dhcp(guest.name)
+			self.assert_reach(questions(guest, [guest.gateway6], ['tcp']))	# so it was heard from
+		self.assertEqual(guests[1].resolve('alpha', six=True), guests[0].address6)
+		self.assertIsNone(guests[0].resolve('beta', six=True))	# it makes its address up
+		self.assertEqual(guests[0].resolve('beta'), guests[1].address)
+
 
 class Kernel(Rules, NetCase):
 	"""kernel"""

@@ -297,6 +297,31 @@ static void of_the_ipv6_prefix_only_the_gateway_is_known(void **state)
 	assert_int_equal(ask(f, name, PTR), FORWARD);
 }
 
+#define WEB6_REVERSE "1.0.0.0.0.0.e.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.2.1.d.f.ip6.arpa"
+
+static void a_guest_that_uses_the_address_made_of_its_mac_is_found_there(void **state)
+{
+	static const uint8_t web[] = { 2, 0, 0, 0, 0, 1 }, other[] = { 2, 0, 0, 0, 0, 9 };
+	struct fixture *f = *state;
+	struct in6_addr address;
+
+	inet_pton(AF_INET6, "fd12::ff:fe00:1", &address);
+	assert_int_equal(ask(f, WEB6_REVERSE, PTR), DNS_NXDOMAIN);
+	leases_heard_slaac(f->leases, other); /* nobody's */
+	assert_int_equal(ask(f, "web", AAAA), DNS_NOERROR);
+	assert_int_equal(n_answers(f), 0);
+	leases_heard_slaac(f->leases, web);
+	assert_int_equal(ask(f, "web", AAAA), DNS_NOERROR);
+	has(f, AAAA, &address, 16);
+	assert_int_equal(ask(f, "web.lan", ANY), DNS_NOERROR);
+	assert_int_equal(n_answers(f), 2);
+	assert_int_equal(ask(f, WEB6_REVERSE, PTR), DNS_NOERROR);
+	has(f, PTR, "\3web\3lan", 9);
+	assert_int_equal(leases_release(f->leases, web, 1, address_of("192.168.64.2")), 0);
+	assert_int_equal(ask(f, "web.lan", AAAA), DNS_NXDOMAIN);
+	assert_int_equal(ask(f, WEB6_REVERSE, PTR), DNS_NXDOMAIN);
+}
+
 static void put_edns(struct fixture *f, uint8_t version)
 {
 	uint8_t record[11] = { 0, 0, DNS_TYPE_OPT, 0x10, 0, 0, version, 0x80, 0, 0, 0 };
@@ -556,6 +581,7 @@ int main(void)
 		RULE(in_host_mode_all_else_is_refused, setup_host),
 		RULE(addresses_of_the_subnet_have_names_or_do_not_exist, setup),
 		RULE(of_the_ipv6_prefix_only_the_gateway_is_known, setup),
+		RULE(a_guest_that_uses_the_address_made_of_its_mac_is_found_there, setup),
 		RULE(edns_is_answered_in_kind, setup),
 		RULE(a_query_cut_at_any_byte_is_none_of_ours, setup),
 		RULE(a_question_that_points_anywhere_is_none_of_ours, setup),

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "net/network_text.h"
+#include "net/user/slaac.h"
 
 #define IPV6_MTU_MIN 1280u
 #define SUFFIX4	     ".in-addr.arpa"
@@ -95,7 +96,11 @@ static bool find_label(const struct dns *dns, const char *label, struct found *f
 	lease = leases_find_name(dns->leases, label);
 	if (!lease)
 		return false;
-	*found = (struct found) { .is = SOMEBODY, .has_address = true, .address = lease->address };
+	*found = (struct found) { .is = SOMEBODY,
+				  .has_address = true,
+				  .address = lease->address,
+				  .has_address6 = dns->ipv6 && lease->has_slaac,
+				  .address6 = slaac_make(&dns->addresses.prefix6, lease->mac) };
 	return true;
 }
 
@@ -143,6 +148,13 @@ static void point_to(const struct dns *dns, const char *label, struct found *fou
 	found->pointer_len = dns_name_write(found->pointer, name);
 }
 
+/* @lease: NULL is nobody's */
+static void point_to_lease(const struct dns *dns, const struct lease *lease, struct found *found)
+{
+	if (lease && *lease->name && leases_find_name(dns->leases, lease->name) == lease)
+		point_to(dns, lease->name, found);
+}
+
 static bool ends_with(const char *name, const char *suffix, size_t *ret_rest)
 {
 	size_t len = strlen(name), suffix_len = strlen(suffix);
@@ -179,7 +191,6 @@ static void find_reverse4(const struct dns *dns, uint32_t value, struct found *f
 {
 	const struct network_addresses *addresses = &dns->addresses;
 	struct in_addr address = { htonl(value) };
-	const struct lease *lease;
 
 	if ((address.s_addr & addresses->mask.s_addr) != addresses->network.s_addr)
 		return;
@@ -188,9 +199,7 @@ static void find_reverse4(const struct dns *dns, uint32_t value, struct found *f
 		point_to(dns, NETWORK_NAME_GATEWAY, found);
 		return;
 	}
-	lease = leases_find_address(dns->leases, address);
-	if (lease && *lease->name && leases_find_name(dns->leases, lease->name) == lease)
-		point_to(dns, lease->name, found);
+	point_to_lease(dns, leases_find_address(dns->leases, address), found);
 }
 
 static int hex_value(char c)
@@ -219,11 +228,19 @@ static bool read_reverse6(const char *name, size_t len, struct in6_addr *ret)
 static void find_reverse6(const struct dns *dns, const struct in6_addr *address,
 			  struct found *found)
 {
+	const struct lease *lease;
+	uint8_t mac[FRAME_MAC];
+
 	if (!dns->ipv6 || memcmp(address, &dns->addresses.prefix6, 8) != 0)
 		return;
 	found->is = NOBODY;
-	if (memcmp(address, &dns->addresses.gateway6, sizeof(*address)) == 0)
+	if (memcmp(address, &dns->addresses.gateway6, sizeof(*address)) == 0) {
 		point_to(dns, NETWORK_NAME_GATEWAY, found);
+		return;
+	}
+	lease = slaac_mac(address, mac) ? leases_find_mac(dns->leases, mac) : NULL;
+	if (lease && lease->has_slaac)
+		point_to_lease(dns, lease, found);
 }
 
 /* Answers */

@@ -4,7 +4,8 @@
  *
  *   NAME, NAME.DOMAIN         a guest that leases an address under this name, or has one reserved
  *   gateway, host (.DOMAIN)   the gateway, which leads to the host
- *   x.x.x.x.in-addr.arpa      of the subnet; of the IPv6 prefix only the gateway is known
+ *   x.x.x.x.in-addr.arpa      of the subnet; of the IPv6 prefix the gateway, and guests that were
+ *                             heard from the address made of their MAC
  *
  * What is not ours is somebody else's to answer. No I/O, no clock. The loop's thread.
  */

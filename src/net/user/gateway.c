@@ -15,6 +15,7 @@
 #include "net/user/gateway.h"
 
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -24,6 +25,7 @@
 #include "net/user/gateway_counters.h"
 #include "net/user/lease_store.h"
 #include "net/user/router_advert.h"
+#include "net/user/slaac.h"
 #include "sys/explain.h"
 #include "sys/log.h"
 
@@ -210,11 +212,25 @@ static enum uplink_verdict take_dns_datagram(struct gateway *gateway, const uint
 	}
 }
 
+/* What DNS then tells others: guests may have this address, and whether they do shows only here. */
+static void note_slaac(struct gateway *gateway, const uint8_t *frame, size_t len)
+{
+	struct in6_addr source;
+
+	if (len < PACKET_IP + PACKET_IP6_HEADER ||
+	    packet_get16(frame + PACKET_ETH_TYPE) != ETH_P_IPV6)
+		return;
+	source = slaac_make(&gateway->addresses.prefix6, frame + FRAME_MAC);
+	if (memcmp(frame + PACKET_IP + 8, &source, sizeof(source)) == 0)
+		leases_heard_slaac(gateway->leases, frame + FRAME_MAC);
+}
+
 static enum uplink_verdict from_guest(void *opaque, const uint8_t **frame, size_t *len)
 {
 	struct gateway *gateway = opaque;
 	struct packet_transport ip;
 
+	note_slaac(gateway, *frame, *len);
 	if (!packet_find_transport(*frame, *len, &ip) || !for_our_station(*frame))
 		return UPLINK_PASS;
 	if (!ip.v6 && ip.protocol == IPPROTO_UDP &&

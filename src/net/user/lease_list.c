@@ -165,6 +165,7 @@ void lease_forget_mac(struct leases *leases, struct lease *lease)
 		return;
 	lease_index_remove(&leases->index, lease, LEASE_BY_MAC);
 	lease->has_mac = false;
+	lease->has_slaac = false;
 	if (!lease->name_fixed)
 		forget_name(leases, lease);
 }

@@ -193,6 +193,14 @@ int leases_restore(struct leases *leases, const struct network_lease *old)
 
 /* Looking */
 
+void leases_heard_slaac(struct leases *leases, const uint8_t mac[FRAME_MAC])
+{
+	struct lease *lease = lease_index_mac(&leases->index, mac);
+
+	if (lease)
+		lease->has_slaac = true;
+}
+
 const struct lease *leases_find_mac(const struct leases *leases, const uint8_t mac[FRAME_MAC])
 {
 	return lease_index_mac(&leases->index, mac);

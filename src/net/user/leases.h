@@ -47,6 +47,7 @@ struct lease {
 	bool reserved;
 	bool name_fixed; /* by the reservation */
 	bool was_bound;
+	bool has_slaac;	 /* the guest was heard from the IPv6 address made of its MAC */
 	int64_t until_s; /* of all states but FREE; INT64_MAX: no end */
 	struct lease_port *port;
 	struct lease *prev, *next; /* in the list of its state */
@@ -135,6 +136,9 @@ int leases_unreserve(struct leases *leases, const uint8_t mac[FRAME_MAC]); /* 0,
  * Return: 0, -EEXIST, -EADDRNOTAVAIL, -ENOSPC, -ENOMEM
  */
 int leases_restore(struct leases *leases, const struct network_lease *lease);
+
+/** leases_heard_slaac() - a guest sent from the IPv6 address made of its MAC; of others nothing is kept */
+void leases_heard_slaac(struct leases *leases, const uint8_t mac[FRAME_MAC]);
 
 /* NULL: there is none. By MAC and address in any state, by name only those that are leased or
  * reserved. */
