@@ -67,8 +67,9 @@ vm: deps
 	@scripts/get-guest
 	@echo "guests run with $$(scripts/pick-accel)"
 
+# Without it, as without a network, its tests are skipped; in CI nothing is to be skipped unnoticed.
 ovs: deps
-	@scripts/get-ovs
+	@scripts/get-ovs || [ -z "$(CI)" ]
 
 demo: vm
 	@$(MAKE) --no-print-directory build
