@@ -48,15 +48,22 @@ enum event_state {
 
 struct event_sink;
 
+/** struct interface_slot - the iovec that a read left behind, which may come back as it is */
+struct interface_slot {
+	void *base;
+	size_t len;
+};
+
 struct interface {
 	_Atomic(uintptr_t) ref; /* 0: nobody's */
 	_Atomic(enum interface_state) state;
 
-	pthread_mutex_t lock; /* of who receives, and of the next four. After @tx, where both are */
+	pthread_mutex_t lock; /* of who receives, and of the next five. After @tx, where both are */
 	enum event_state event;
-	struct event_sink *sink;   /* NULL: no callback */
-	bool consumed;		   /* something was read since the last event */
-	struct net_driver *driver; /* changes under both locks */
+	struct event_sink *sink;      /* NULL: no callback */
+	bool consumed;		      /* something was read since the last event */
+	struct interface_slot *slots; /* INTERFACE_BATCH, by place in the call; NULL: none read */
+	struct net_driver *driver;    /* changes under both locks */
 
 	pthread_mutex_t tx; /* of who sends */
 

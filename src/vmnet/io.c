@@ -6,6 +6,7 @@
  * ROOM_TIMEOUT_MS; only a network that stands still makes it end half-way.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "virtio/iov.h"
@@ -22,6 +23,18 @@ static vmnet_return_t check_count(const struct vmpktdesc *packets, const int *n)
 	return (unsigned int)*n > INTERFACE_BATCH ? VMNET_TOO_MANY_PACKETS : VMNET_SUCCESS;
 }
 
+/*
+ * A read sets iov_len to the packet's length: some programs send on by it (vmnet-helper), others set
+ * it once and never again (QEMU). So what we left there counts for the room that there was.
+ */
+static bool has_room(const struct interface *interface, size_t i, const struct iovec *iov)
+{
+	const struct interface_slot *left = interface->slots ? &interface->slots[i] : NULL;
+
+	return iov->iov_len >= interface->max_packet ||
+	       (left && left->base == iov->iov_base && left->len == iov->iov_len);
+}
+
 /* Has each slot room for the longest packet? */
 static vmnet_return_t check_slots(const struct interface *interface,
 				  const struct vmpktdesc *packets, int n)
@@ -30,7 +43,7 @@ static vmnet_return_t check_slots(const struct interface *interface,
 		const struct iovec *iov = packets[i].vm_pkt_iov;
 
 		if (packets[i].vm_pkt_iovcnt != 1 || !iov || !iov->iov_base ||
-		    iov->iov_len < interface->max_packet ||
+		    !has_room(interface, (size_t)i, iov) ||
 		    packets[i].vm_pkt_size < interface->max_packet)
 			return VMNET_INVALID_ARGUMENT;
 	}
@@ -39,7 +52,7 @@ static vmnet_return_t check_slots(const struct interface *interface,
 
 /* Return: was there room? What is longer than the interface says that packets are is not for it. */
 static bool copy_out(const struct interface *interface, const struct frame *frame,
-		     struct vmpktdesc *packet)
+		     struct vmpktdesc *packet, struct interface_slot *slot)
 {
 	static const struct frame_header plain = { .num_buffers = 1 };
 	size_t header = interface->description.virtio_header ? sizeof(plain) : 0;
@@ -50,7 +63,9 @@ static bool copy_out(const struct interface *interface, const struct frame *fram
 	memcpy(to, &plain, header);
 	packet->vm_pkt_size =
 		header + iov_to_buf(frame->iov, frame->n_iov, 0, to + header, frame->len);
+	packet->vm_pkt_iov->iov_len = packet->vm_pkt_size;
 	packet->vm_flags = 0;
+	*slot = (struct interface_slot) { to, packet->vm_pkt_size };
 	return true;
 }
 
@@ -63,7 +78,8 @@ static int read_all(struct interface *interface, struct vmpktdesc *packets, int 
 	while (done < n &&
 	       (got = net_driver_peek(interface->driver, frames, (size_t)(n - done))) > 0) {
 		for (size_t i = 0; i < got; i++)
-			done += copy_out(interface, &frames[i], &packets[done]);
+			done += copy_out(interface, &frames[i], &packets[done],
+					 &interface->slots[done]);
 		net_driver_consume(interface->driver, got);
 		interface->consumed = true;
 	}
@@ -82,6 +98,11 @@ vmnet_return_t vmnet_read(interface_ref ref, struct vmpktdesc *packets, int *pkt
 	status = interface ? interface_refuses(interface) : VMNET_INVALID_ARGUMENT;
 	if (status == VMNET_SUCCESS)
 		status = check_slots(interface, packets, *pktcnt);
+	if (status == VMNET_SUCCESS && !interface->slots) {
+		interface->slots = calloc(INTERFACE_BATCH, sizeof(*interface->slots));
+		if (!interface->slots)
+			status = VMNET_MEM_FAILURE;
+	}
 	if (status == VMNET_SUCCESS) {
 		done = read_all(interface, packets, *pktcnt);
 		if (done < *pktcnt)

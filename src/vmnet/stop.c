@@ -30,6 +30,8 @@ void interface_take_apart(struct interface *interface)
 	driver = interface->driver;
 	interface->driver = NULL;
 	interface->event = EVENT_OFF;
+	free(interface->slots);
+	interface->slots = NULL;
 	pthread_mutex_unlock(&interface->lock);
 	/* What was written before the stop is on its way. */
 	if (driver)

@@ -211,6 +211,32 @@ static void slots_that_are_too_small_lose_no_packet(void **state)
 	fake_stopped(interface, queue);
 }
 
+/* vmnet-helper sends on by iov_len; QEMU sets it once, and resets vm_pkt_size alone. */
+static void a_slot_may_come_back_with_the_iov_len_of_its_last_packet(void **state)
+{
+	interface_ref interface = fake_started(queue, NULL);
+	int n;
+
+	for (size_t i = 0; i < 5; i++) {
+		fake_deliver(1, 60 + 100 * i);
+		fake_deliver(2, 61);
+		n = 2;
+		assert_int_equal(vmnet_read(interface, packets, &n), VMNET_SUCCESS);
+		assert_int_equal(n, 2);
+		assert_int_equal(iov[0].iov_len, 60 + 100 * i);
+		assert_int_equal(iov[1].iov_len, 61);
+		packets[0].vm_pkt_size = packets[1].vm_pkt_size = PLAIN;
+	}
+	iov[0].iov_len--; /* not what was left there: not our word for it */
+	n = 2;
+	assert_int_equal(vmnet_read(interface, packets, &n), VMNET_INVALID_ARGUMENT);
+	iov[0].iov_len++;
+	iov[0].iov_base = bytes[5];
+	n = 2;
+	assert_int_equal(vmnet_read(interface, packets, &n), VMNET_INVALID_ARGUMENT);
+	fake_stopped(interface, queue);
+}
+
 /* A tagged frame of a full MTU is longer than an interface says that its packets are. */
 static void a_frame_that_is_too_long_is_not_delivered(void **state)
 {
@@ -339,6 +365,7 @@ int main(void)
 		TEST(a_lost_network_fails_both_ways),
 		TEST(reading_returns_what_waits_in_order),
 		TEST(slots_that_are_too_small_lose_no_packet),
+		TEST(a_slot_may_come_back_with_the_iov_len_of_its_last_packet),
 		TEST(a_frame_that_is_too_long_is_not_delivered),
 		TEST(with_a_virtio_header_both_ways_have_one),
 		TEST(checksum_offload_finishes_and_drops_nonsense),

@@ -172,7 +172,8 @@ vmnet_return_t vmnet_interface_set_event_callback(interface_ref interface,
 
 /**
  * vmnet_read() - fetch packets, never waits
- * @packets: each with room for vmnet_max_packet_size_key; sizes are those of what came
+ * @packets: each with room for vmnet_max_packet_size_key; vm_pkt_size and iov_len are those of what
+ *           came. Reset vm_pkt_size before the next call
  * @pktcnt:  in: how many at most, out: how many came, may be 0
  */
 vmnet_return_t vmnet_read(interface_ref interface, struct vmpktdesc *packets, int *pktcnt);
