@@ -273,9 +273,15 @@ struct transfer lane_transfer(struct lane *lane, const struct load *load, unsign
 	cpu = process_cpu_ns(lane->pid);
 	begin = now_ns();
 	until = begin + ms * UINT64_C(1000000);
-	while (now_ns() < until || !is_between(lane, load) || received < sent) {
+	for (;;) {
+		/* The clock is asked once: between two answers time may be up, with nothing to wait for. */
+		bool more = now_ns() < until || !is_between(lane, load);
 		size_t under_way = received < sent ? sent - received : 0;
-		bool to_send = (now_ns() < until || !is_between(lane, load)) && under_way < WINDOW;
+		bool to_send = more && under_way < WINDOW;
+
+		if (!more && received >= sent)
+			break;
+
 		size_t out = to_send ? send_some(lane, load, WINDOW - under_way) : 0;
 		size_t in = receive_some(lane);
 
