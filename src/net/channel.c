@@ -91,3 +91,13 @@ void channel_tell_link(struct channel *channel, bool up)
 	if (channel->events->link)
 		channel->events->link(channel->opaque, up);
 }
+
+size_t channel_offer(struct channel *channel, const struct frame *frames, size_t n)
+{
+	size_t taken = 0;
+
+	if (channel->events->take)
+		taken = channel->events->take(channel->opaque, frames, n);
+	assert(taken <= n);
+	return taken;
+}

@@ -13,7 +13,8 @@
  * in.
  *
  * One thread: the loop that runs the network and its ports. Events never run inside a call of the
- * same channel, so a port needs no guard against its own echo.
+ * same channel, so a port needs no guard against its own echo. They run inside of no other channel's
+ * either, but for take(), which calls nobody.
  */
 #ifndef NET_CHANNEL_H
 #define NET_CHANNEL_H
@@ -40,6 +41,13 @@ struct channel_events {
 	void (*ready)(void *opaque);	     /* frames wait, after peek gave none */
 	void (*writable)(void *opaque);	     /* room again, after send took fewer than offered */
 	void (*link)(void *opaque, bool up); /* the network's end of the cable; up to begin with */
+
+	/*
+	 * Many frames at once for this port, which has none waiting: those it can pass on at once it
+	 * may take, the oldest first, and say how many; the others wait for peek(). Runs inside another
+	 * port's send: calls no channel, closes none, keeps no pointer.
+	 */
+	size_t (*take)(void *opaque, const struct frame *frames, size_t n);
 };
 
 struct channel_ops {
@@ -83,5 +91,8 @@ void channel_close(struct channel *channel); /* NULL is fine */
 void channel_tell_ready(struct channel *channel);
 void channel_tell_writable(struct channel *channel);
 void channel_tell_link(struct channel *channel, bool up);
+
+/** channel_offer() - events->take(). Return: how many frames were taken */
+size_t channel_offer(struct channel *channel, const struct frame *frames, size_t n);
 
 #endif

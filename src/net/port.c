@@ -46,10 +46,21 @@ static void on_link(void *opaque, bool up)
 		channel_tell_link(&port->channel, up);
 }
 
+/* Who counts or looks at what is taken does so when it is consumed. */
+static size_t on_take(void *opaque, const struct frame *frames, size_t n)
+{
+	struct port *port = opaque;
+
+	if (port->limiter || port->table->taps)
+		return 0;
+	return channel_offer(&port->channel, frames, n);
+}
+
 static const struct channel_events network_events = {
 	.ready = on_ready,
 	.writable = on_writable,
 	.link = on_link,
+	.take = on_take,
 };
 
 /* From the socket */

@@ -8,6 +8,7 @@
 #define VIRTIO_FRAME_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -38,12 +39,15 @@ static_assert(sizeof(struct frame_header) == 12, "virtio 1.x: 12 bytes");
  * @iov, @n_iov: the bytes, from the destination address on, without FCS; memory that no guest can
  *               write while the frame is looked at
  * @len:    their sum, FRAME_ETH_HEADER to FRAME_MAX
+ * @in_stream: it has one iovec, and the 4 bytes before that are @len, big-endian: as it came from a
+ *             stream socket, and may go to another
  */
 struct frame {
 	struct frame_header header;
 	const struct iovec *iov;
 	size_t n_iov;
 	size_t len;
+	bool in_stream;
 };
 
 #endif

@@ -36,8 +36,9 @@ struct client {
 	size_t n_got;	     /* test frames */
 	uint8_t first, last; /* their fill */
 	size_t last_len;
-	bool ended; /* hung up on */
-	bool wrong; /* something that is no frame */
+	bool ended;	 /* hung up on */
+	bool wrong;	 /* something that is no frame */
+	bool disordered; /* fills that do not count up */
 	size_t wanted;
 };
 
@@ -68,6 +69,8 @@ static void client_take(struct client *c)
 		const uint8_t *bytes = iov.iov_base;
 
 		if (is_test_frame(bytes, frame.len)) {
+			c->disordered |=
+				c->n_got > 0 && bytes[frame.len - 1] != (uint8_t)(c->last + 1);
 			c->last = bytes[frame.len - 1];
 			c->last_len = frame.len;
 			if (c->n_got++ == 0)
@@ -220,6 +223,45 @@ static void one_write_may_bring_many_frames(void **state)
 	assert_int_equal(b.first, 0);
 	assert_int_equal(b.last, (N - 1) % 256);
 	assert_int_equal(ports_counters(p, "lan").channel.sent_frames, N);
+	free(bytes);
+	client_end(&a);
+	client_end(&b);
+}
+
+/*
+ * To one guest, which does not read at first: its socket takes some, one of them in part, its queue the
+ * others. What comes out is what went in.
+ */
+static void many_frames_at_once_for_a_guest_that_is_slow_stay_in_order(void **state)
+{
+	enum { ROUNDS = 12, N = 40, LONG = 1500, BYTES = N * (STREAM_PREFIX + LONG) };
+	struct ports_net *p = *state;
+	struct client a, b;
+	uint8_t *bytes = malloc(2 * STREAM_RX_BYTES);
+	size_t seen, n = 0;
+
+	two(p, &a, &b);
+	send_bytes(&b, bytes, put(bytes, 1, 2, 'b', LEN));
+	assert_true(got(p, &a, 1));
+	for (unsigned int round = 0; round < ROUNDS; round++) {
+		size_t len = 0;
+
+		for (unsigned int i = 0; i < N; i++, n++)
+			len += put(bytes + len, 2, 1, (uint8_t)n, LONG);
+		assert_int_equal(len, BYTES);
+		send_bytes(&a, bytes, len);
+		ports_turn(p);
+	}
+	assert_int_equal(ports_counters(p, "lan/2").channel.received_dropped, 0);
+	do {
+		seen = b.n_got;
+		client_read(&b);
+		ports_turn(p);
+	} while (b.n_got > seen);
+	assert_int_equal(b.n_got, n);
+	assert_int_equal(b.first, 0);
+	assert_false(b.wrong || b.ended || b.disordered);
+	assert_int_equal(ports_counters(p, "lan/2").channel.received_frames, n);
 	free(bytes);
 	client_end(&a);
 	client_end(&b);
@@ -607,6 +649,7 @@ int main(void)
 		test(a_name_is_free_when_its_guest_is_gone),
 		test(a_frame_may_come_byte_by_byte),
 		test(one_write_may_bring_many_frames),
+		test(many_frames_at_once_for_a_guest_that_is_slow_stay_in_order),
 		test(a_length_that_no_frame_has_ends_that_guest_alone),
 		test(a_frame_too_large_for_the_network_is_dropped_and_nobody_hung_up_on),
 		test(a_guest_that_hangs_up_inside_a_frame_is_counted),

@@ -333,6 +333,94 @@ static void small_frames_are_copied_as_far_as_the_buffer_goes(void **state)
 	assert_int_equal(len, fit * (STREAM_PREFIX + sizeof(bytes)));
 }
 
+#define RUN 5u
+
+static size_t show_run(struct fixture *f, uint8_t *wire, struct frame *frames, struct iovec *iov)
+{
+	static const size_t lens[RUN] = { 60, 14, 3000, 1514, 61 };
+	size_t total = 0;
+
+	for (size_t i = 0; i < RUN; i++)
+		total += put_frame(wire + total, i, lens[i]);
+	f->rx.start = f->rx.end = 0;
+	memcpy(f->rx.buf, wire, total);
+	stream_rx_add(&f->rx, total);
+	assert_int_equal(stream_rx_peek(&f->rx, frames, iov, RUN), RUN);
+	return total;
+}
+
+static void frames_that_lie_behind_one_another_in_a_stream_go_as_they_are(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t wire[6000], seen[6000];
+	struct frame frames[RUN];
+	struct iovec iov[RUN], out[16];
+	size_t total = show_run(f, wire, frames, iov), len;
+
+	assert_int_equal(stream_tx_gather(&f->tx, frames, RUN, out, 16, &len), 1);
+	assert_int_equal(len, total);
+	assert_ptr_equal(out[0].iov_base, f->rx.buf);
+	assert_int_equal(flatten(out, 1, seen), total);
+	assert_memory_equal(seen, wire, total);
+}
+
+static void frames_with_others_between_them_in_a_stream_are_sent_without_those(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t wire[6000], seen[6000];
+	struct frame frames[RUN], some[3];
+	struct iovec iov[RUN], out[16];
+	size_t len, n, at;
+
+	for (size_t without = 0; without < RUN; without++) {
+		size_t total = show_run(f, wire, frames, iov), k = 0;
+
+		for (size_t i = 0; i < 3; i++, k++) {
+			k += k == without;
+			some[i] = frames[k];
+		}
+		n = stream_tx_gather(&f->tx, some, 3, out, 16, &len);
+		assert_true(len < total);
+		assert_int_equal(flatten(out, n, seen), len);
+		at = 0;
+		for (size_t i = 0; i < 3; i++) {
+			const uint8_t *lies = (uint8_t *)some[i].iov->iov_base - STREAM_PREFIX;
+
+			assert_memory_equal(seen + at, lies, STREAM_PREFIX + some[i].len);
+			at += STREAM_PREFIX + some[i].len;
+		}
+		assert_int_equal(at, len);
+		assert_int_equal(stream_tx_sent(&f->tx, some, 3, len), 3);
+	}
+}
+
+/* Cut anywhere: what went out and what is left make the same stream. */
+static void what_is_left_of_a_run_is_the_rest_of_one_frame(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t wire[6000], seen[6000];
+	struct frame frames[RUN];
+	struct iovec iov[RUN], out[16];
+	size_t total = show_run(f, wire, frames, iov);
+
+	for (size_t cut = 1; cut <= total; cut++) {
+		const void *left;
+		size_t len, n = stream_tx_gather(&f->tx, frames, RUN, out, 16, &len), went = cut;
+		size_t done = stream_tx_sent(&f->tx, frames, n ? RUN : 0, cut), n_left;
+
+		flatten(out, n, seen);
+		n_left = stream_tx_left(&f->tx, &left);
+		memcpy(seen + went, left, n_left);
+		went += n_left;
+		stream_tx_left_sent(&f->tx, n_left);
+		assert_memory_equal(seen, wire, went);
+		/* Whole frames, and as many as were said to be done with. */
+		for (size_t i = 0; i < done; i++)
+			went -= STREAM_PREFIX + frames[i].len;
+		assert_int_equal(went, 0);
+	}
+}
+
 int main(void)
 {
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -346,6 +434,9 @@ int main(void)
 		test(a_socket_that_takes_any_part_gets_the_rest_later),
 		test(frames_for_which_there_is_no_room_wait_for_the_next_batch),
 		test(small_frames_are_copied_as_far_as_the_buffer_goes),
+		test(frames_that_lie_behind_one_another_in_a_stream_go_as_they_are),
+		test(frames_with_others_between_them_in_a_stream_are_sent_without_those),
+		test(what_is_left_of_a_run_is_the_rest_of_one_frame),
 	};
 
 	return cmocka_run_group_tests_name("stream_frames", tests, NULL, NULL);

@@ -25,6 +25,9 @@ struct host {
 	struct channel *channel;
 	unsigned int n_ready, n_link;
 	bool in_call; /* a call of this channel runs: events must not */
+	size_t takes; /* so many of what it is offered at once */
+	size_t n_offered, n_taken;
+	uint8_t last_taken; /* its last byte */
 	bool uplink_up;
 };
 
@@ -58,7 +61,21 @@ static void on_link(void *opaque, bool up)
 	host->uplink_up = up;
 }
 
-static const struct channel_events events = { .ready = on_ready, .link = on_link };
+static size_t on_take(void *opaque, const struct frame *frames, size_t n)
+{
+	struct host *host = opaque;
+	size_t taken = n < host->takes ? n : host->takes;
+
+	assert_false(host->in_call);
+	host->n_offered += n;
+	host->n_taken += taken;
+	if (taken > 0)
+		host->last_taken =
+			((uint8_t *)frames[taken - 1].iov->iov_base)[frames[taken - 1].len - 1];
+	return taken;
+}
+
+static const struct channel_events events = { .ready = on_ready, .link = on_link, .take = on_take };
 
 static int setup(void **state)
 {
@@ -376,6 +393,116 @@ static void shown_frames_stay_until_consumed_and_come_in_order(void **state)
 	assert_ptr_equal(again[0].iov->iov_base, first[1].iov->iov_base);
 }
 
+#define MANY 40u
+
+/* At once, numbered in their last byte; the one at @odd goes to another address, or is too long. */
+static void send_many(struct fixture *f, unsigned int from, unsigned int to, unsigned int n,
+		      unsigned int odd, size_t odd_len)
+{
+	static uint8_t bytes[MANY][MAX_FRAME + 1];
+	struct iovec iov[MANY];
+	struct frame frames[MANY];
+
+	for (unsigned int i = 0; i < n; i++) {
+		size_t len = i == odd ? odd_len : 60;
+
+		memset(bytes[i], 0, sizeof(bytes[i]));
+		mac_of(i == odd && odd_len == 60 ? to + 1 : to, bytes[i]);
+		mac_of(100 + from, bytes[i] + FRAME_MAC);
+		bytes[i][len - 1] = (uint8_t)i;
+		iov[i] = (struct iovec) { bytes[i], len };
+		frames[i] = (struct frame) { .iov = &iov[i], .n_iov = 1, .len = len };
+	}
+	f->hosts[from].in_call = true;
+	assert_int_equal(channel_send(f->hosts[from].channel, frames, n), n);
+	f->hosts[from].in_call = false;
+}
+
+/* Ports 0, 1, 2 with addresses 100, 101, 102, which are known; nothing waits. */
+static void plug_known(struct fixture *f)
+{
+	plug_many(f, 3);
+	for (unsigned int i = 0; i < 3; i++)
+		send_to(f, i, 0, 100 + i);
+	for (unsigned int i = 0; i < 3; i++)
+		drain(f, i);
+}
+
+static void many_frames_at_once_are_offered_to_a_port_that_has_none_waiting(void **state)
+{
+	struct fixture *f = *state;
+	const struct channel_stats *stats;
+	uint64_t before;
+
+	plug_known(f);
+	stats = channel_stats(f->hosts[1].channel);
+	before = stats->received_frames;
+	f->hosts[1].takes = MANY;
+	send_many(f, 0, 101, MANY, MANY, 0);
+	assert_int_equal(f->hosts[1].n_taken, MANY);
+	assert_int_equal(f->hosts[1].last_taken, MANY - 1);
+	assert_int_equal(stats->received_frames, before + MANY);
+	assert_int_equal(channel_stats(f->hosts[0].channel)->sent_frames, 1 + MANY);
+	assert_int_equal(drain(f, 1), 0);
+	assert_int_equal(drain(f, 2), 0);
+}
+
+static void what_a_port_does_not_take_at_once_waits_behind_it(void **state)
+{
+	struct fixture *f = *state;
+	struct frame frame;
+
+	plug_known(f);
+	f->hosts[1].takes = 7;
+	send_many(f, 0, 101, MANY, MANY, 0);
+	assert_int_equal(f->hosts[1].n_taken, 7);
+	assert_int_equal(channel_peek(f->hosts[1].channel, &frame, 1), 1);
+	assert_int_equal(((uint8_t *)frame.iov->iov_base)[59], 7);
+	/* No frame overtakes those. */
+	send_many(f, 0, 101, MANY, MANY, 0);
+	assert_int_equal(f->hosts[1].n_taken, 7);
+	assert_int_equal(drain(f, 1), 2 * MANY - 7);
+	send_many(f, 0, 101, MANY, MANY, 0);
+	assert_int_equal(f->hosts[1].n_taken, 14);
+}
+
+static void frames_are_not_offered_unless_all_of_them_are_for_that_port(void **state)
+{
+	struct fixture *f = *state;
+
+	plug_known(f);
+	f->hosts[1].takes = f->hosts[2].takes = MANY;
+	for (unsigned int odd = 0; odd < MANY; odd++) {
+		send_many(f, 0, 101, MANY, odd, 60);
+		assert_int_equal(f->hosts[1].n_offered + f->hosts[2].n_offered, 0);
+		assert_int_equal(drain(f, 1), MANY - 1);
+		assert_int_equal(drain(f, 2), 1);
+		send_many(f, 0, 101, MANY, odd, MAX_FRAME + 1);
+		assert_int_equal(f->hosts[1].n_offered, 0);
+		assert_int_equal(drain(f, 1), MANY - 1);
+		assert_int_equal(dropped_of(f, 0), odd + 1);
+	}
+}
+
+static void few_frames_or_those_for_nobody_known_are_not_offered(void **state)
+{
+	struct fixture *f = *state;
+
+	plug_known(f);
+	f->hosts[1].takes = f->hosts[2].takes = MANY;
+	send_many(f, 0, 101, 4, MANY, 0);
+	assert_int_equal(drain(f, 1), 4);
+	send_many(f, 0, 99, MANY, MANY, 0);
+	assert_int_equal(drain(f, 1), MANY);
+	assert_int_equal(drain(f, 2), MANY);
+	/* Nor those for its own side, or for a port that is down. */
+	send_many(f, 0, 100, MANY, MANY, 0);
+	assert_int_equal(dropped_of(f, 0), MANY);
+	channel_set_link(f->hosts[1].channel, false);
+	send_many(f, 0, 101, MANY, MANY, 0);
+	assert_int_equal(f->hosts[1].n_offered + f->hosts[2].n_offered, 0);
+}
+
 static void a_slow_reader_loses_its_own_frames_and_delays_nobody(void **state)
 {
 	struct fixture *f = *state;
@@ -677,6 +804,10 @@ int main(void)
 		RULE(runts_and_oversized_frames_are_dropped_and_counted),
 		RULE(a_frame_in_pieces_arrives_whole_with_its_header),
 		RULE(shown_frames_stay_until_consumed_and_come_in_order),
+		RULE(many_frames_at_once_are_offered_to_a_port_that_has_none_waiting),
+		RULE(what_a_port_does_not_take_at_once_waits_behind_it),
+		RULE(frames_are_not_offered_unless_all_of_them_are_for_that_port),
+		RULE(few_frames_or_those_for_nobody_known_are_not_offered),
 		RULE(a_slow_reader_loses_its_own_frames_and_delays_nobody),
 		RULE(isolated_ports_reach_the_uplink_and_no_other_port),
 		RULE(nobody_takes_over_an_address_of_the_uplink),

@@ -244,12 +244,10 @@ static size_t tap_peek(struct channel *channel, struct frame *frames, size_t n)
 		char *bytes = slot(tap, i);
 		struct iovec *iov = &tap->iov[i];
 
-		read_header(&frames[i].header, bytes);
 		*iov = (struct iovec) { bytes + sizeof(frames[i].header),
 					tap->lens[(tap->head + i) % SLOTS] };
-		frames[i].iov = iov;
-		frames[i].n_iov = 1;
-		frames[i].len = iov->iov_len;
+		frames[i] = (struct frame) { .iov = iov, .n_iov = 1, .len = iov->iov_len };
+		read_header(&frames[i].header, bytes);
 	}
 	return shown;
 }

@@ -48,7 +48,9 @@ int stream_rx_peek(const struct stream_rx *rx, struct frame *frames, struct iove
 		if (rx->end - at - STREAM_PREFIX < len)
 			break;
 		iov[shown] = (struct iovec) { rx->buf + at + STREAM_PREFIX, len };
-		frames[shown] = (struct frame) { .iov = &iov[shown], .n_iov = 1, .len = len };
+		frames[shown] = (struct frame) {
+			.iov = &iov[shown], .n_iov = 1, .len = len, .in_stream = true
+		};
 		shown++;
 		at += STREAM_PREFIX + len;
 	}
@@ -121,6 +123,31 @@ static void gather_frame(struct stream_tx *tx, const struct frame *frame, struct
 	*used += frame->n_iov;
 }
 
+/* Where a frame that came from a stream begins there, its length included. */
+static uint8_t *in_stream(const struct frame *frame)
+{
+	return frame->in_stream ? (uint8_t *)frame->iov->iov_base - STREAM_PREFIX : NULL;
+}
+
+/* Does this one go on where the last iovec ends? Then it does not cost one. */
+static bool extend(const struct frame *frame, struct iovec *iov, size_t used)
+{
+	struct iovec *last = &iov[used - (used > 0)];
+
+	if (used == 0 || !frame->in_stream ||
+	    (uint8_t *)last->iov_base + last->iov_len != in_stream(frame))
+		return false;
+	last->iov_len += STREAM_PREFIX + frame->len;
+	return true;
+}
+
+/* Does the next one lie right behind it? */
+static bool is_followed(const struct frame *frames, size_t n)
+{
+	return n > 1 && frames[0].in_stream &&
+	       in_stream(&frames[1]) == (uint8_t *)frames[0].iov->iov_base + frames[0].len;
+}
+
 size_t stream_tx_gather(struct stream_tx *tx, const struct frame *frames, size_t n,
 			struct iovec *iov, size_t max_iov, size_t *ret_len)
 {
@@ -133,9 +160,16 @@ size_t stream_tx_gather(struct stream_tx *tx, const struct frame *frames, size_t
 		size_t staged = STREAM_PREFIX + (small ? frames[i].len : 0);
 
 		assert(frames[i].len <= STREAM_FRAME_MAX);
+		if (extend(&frames[i], iov, used)) {
+			len += STREAM_PREFIX + frames[i].len;
+			continue;
+		}
 		if (staged > STREAM_TX_BYTES - tx->staged)
 			break;
-		if (small)
+		if (is_followed(&frames[i], n - i))
+			iov[used++] = (struct iovec) { in_stream(&frames[i]),
+						       STREAM_PREFIX + frames[i].len };
+		else if (small)
 			stage_frame(tx, &frames[i], iov, &used);
 		else
 			gather_frame(tx, &frames[i], iov, &used);

@@ -18,7 +18,8 @@
 #define STREAM_FRAME_MAX (FRAME_ETH_HEADER + FRAME_VLAN_TAG + 65535u)
 #define STREAM_RX_BYTES	 ((size_t)2 * (STREAM_PREFIX + STREAM_FRAME_MAX))
 #define STREAM_TX_BYTES	 (STREAM_PREFIX + STREAM_FRAME_MAX)
-#define STREAM_BATCH	 128u /* frames in one sendmsg() */
+#define STREAM_BATCH	 128u /* frames in one sendmsg() of what has waited */
+#define STREAM_RX_BATCH	 512u /* frames handed on at once */
 /* Up to here a copy costs less than an iovec of its own does in the kernel. */
 #define STREAM_COPY_MAX	 2048u
 
@@ -68,7 +69,8 @@ struct stream_tx {
 };
 
 /**
- * stream_tx_gather() - for sendmsg(): as many of the frames as fit
+ * stream_tx_gather() - for sendmsg(): as many of the frames as fit; those that lie behind one another
+ *	as they came from a stream go as they are
  * @iov, @max_iov: of it up to 1 and n_iov go to each frame; the first must fit. They stay good until
  *		   stream_tx_sent()
  * @ret_len: bytes

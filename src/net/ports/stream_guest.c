@@ -4,7 +4,8 @@
  *
  *   socket --- recv() ---> rx buffer --- channel_send() ---> network
  *   socket <-- sendmsg() ------------- channel_peek() ------ network
- *                 ^--- the rest of a frame that was sent in part
+ *                 ^  ^--- the rest of a frame that was sent in part
+ *                 +---- take(): many at once, from another guest's rx buffer
  *
  * Each direction stops by itself, and what it stops for is what it waits for:
  *
@@ -96,11 +97,11 @@ static void end_by_eof(struct stream_guest *guest)
 
 static bool hand_on(struct stream_guest *guest)
 {
-	struct frame frames[STREAM_BATCH];
-	struct iovec iov[STREAM_BATCH];
+	struct frame frames[STREAM_RX_BATCH];
+	struct iovec iov[STREAM_RX_BATCH];
 	int n;
 
-	while ((n = stream_rx_peek(&guest->rx, frames, iov, STREAM_BATCH)) > 0) {
+	while ((n = stream_rx_peek(&guest->rx, frames, iov, STREAM_RX_BATCH)) > 0) {
 		size_t taken = channel_send(guest->channel, frames, (size_t)n);
 
 		stream_rx_consume(&guest->rx, taken);
@@ -136,8 +137,8 @@ static bool receive(struct stream_guest *guest)
 
 /* To the guest */
 
-/* Return: bytes, 0: full, -1: over */
-static ssize_t send_iov(struct stream_guest *guest, struct iovec *iov, size_t n_iov)
+/* Return: bytes, 0: full, -errno: to be ended */
+static ssize_t try_send(struct stream_guest *guest, struct iovec *iov, size_t n_iov)
 {
 	const struct msghdr message = { .msg_iov = iov, .msg_iovlen = n_iov };
 	ssize_t r;
@@ -148,10 +149,18 @@ static ssize_t send_iov(struct stream_guest *guest, struct iovec *iov, size_t n_
 	if (r > 0)
 		return r;
 	guest->socket_full = true;
-	if (r == 0 || errno == EAGAIN || errno == ENOBUFS)
-		return 0;
+	return r == 0 || errno == EAGAIN || errno == ENOBUFS ? 0 : -errno;
+}
+
+/* Return: bytes, 0: full, -1: over */
+static ssize_t send_iov(struct stream_guest *guest, struct iovec *iov, size_t n_iov)
+{
+	ssize_t r = try_send(guest, iov, n_iov);
+
+	if (r >= 0)
+		return r;
 	end(guest, STREAM_END_ERROR,
-	    errno == EPIPE || errno == ECONNRESET ? "it hung up" : strerror(errno));
+	    r == -EPIPE || r == -ECONNRESET ? "it hung up" : strerror((int)-r));
 	return -1;
 }
 
@@ -240,9 +249,33 @@ static void on_writable(void *opaque)
 		arm(guest);
 }
 
+/*
+ * From another guest's buffer straight to the socket. Whoever is gone is not ended here, inside of that
+ * guest's send: its socket says so in the next turn, too.
+ */
+static size_t on_take(void *opaque, const struct frame *frames, size_t n)
+{
+	struct stream_guest *guest = opaque;
+	struct iovec iov[SEND_IOVS];
+	size_t len, n_iov, taken = 0;
+	const void *left;
+	ssize_t sent;
+
+	if (guest->over || guest->socket_full || stream_tx_left(&guest->tx, &left) > 0)
+		return 0;
+	n_iov = stream_tx_gather(&guest->tx, frames, n, iov, SEND_IOVS, &len);
+	sent = try_send(guest, iov, n_iov);
+	if (sent > 0)
+		taken = stream_tx_sent(&guest->tx, frames, n, (size_t)sent);
+	guest->socket_full = sent < (ssize_t)len;
+	arm(guest);
+	return taken;
+}
+
 static const struct channel_events channel_events = {
 	.ready = on_ready,
 	.writable = on_writable,
+	.take = on_take,
 };
 
 /* Making and ending */

@@ -12,6 +12,9 @@
  *   EVENT_READY  a frame was queued after the port saw its queue empty (port->hungry)
  *   EVENT_LINK   uplink only: whether any other port's link is up has changed
  *
+ * Where many frames at once go to a port that is not behind, which is where copies cost, they are
+ * offered to it first (channel_events.take) and only the others are queued.
+ *
  * Sending never fails for lack of room: what does not fit in the receiver's queue is lost there, as
  * on a wire. channel_events.writable is therefore never called.
  */
@@ -30,6 +33,9 @@
  * loop from its sockets.
  */
 #define DISPATCH_MAX  64u
+
+/* Less is not worth a system call of its own: with others for that port it is cheaper. */
+#define OFFER_MIN     16u
 
 /* Destination and source. */
 #define ADDRESSES_LEN ((size_t)2 * FRAME_MAC)
@@ -211,21 +217,28 @@ struct path {
 	struct switch_port *to; /* NULL: not to one port */
 };
 
-/* Return: false if the frame goes nowhere by its own or its port's fault. */
-static bool forward(struct switch_port *from, const struct frame *frame, struct path *path)
+static bool frame_acceptable(const struct switch_port *from, const struct frame *frame)
+{
+	return from->up && frame->len >= FRAME_ETH_HEADER &&
+	       frame->len <= from->eth_switch->config.max_frame;
+}
+
+/*
+ * To one port, or (path->to: NULL) to all others. Return: false if the frame goes nowhere by its own
+ * or its port's fault.
+ */
+static bool find_path(struct switch_port *from, const struct frame *frame, struct path *path)
 {
 	struct eth_switch *sw = from->eth_switch;
 	uint8_t addresses[ADDRESSES_LEN];
 	const uint8_t *destination = addresses, *source = addresses + FRAME_MAC;
 	struct mac_holder *holder;
 
-	if (!from->up || frame->len < FRAME_ETH_HEADER || frame->len > sw->config.max_frame)
+	if (!frame_acceptable(from, frame))
 		return false;
 	frame_addresses(frame, addresses);
-	if (path->to && memcmp(addresses, path->addresses, ADDRESSES_LEN) == 0) {
-		port_queue(path->to, frame);
+	if (path->to && memcmp(addresses, path->addresses, ADDRESSES_LEN) == 0)
 		return true;
-	}
 	path->to = NULL;
 	if (mac_is_multicast(source) || mac_is_zero(source) || mac_is_link_local(destination))
 		return false;
@@ -233,16 +246,59 @@ static bool forward(struct switch_port *from, const struct frame *frame, struct 
 		return false;
 	holder = mac_is_multicast(destination) ? NULL
 					       : mac_table_find(sw->table, destination, sw->now_ms);
-	if (!holder) {
-		flood(from, frame);
+	if (!holder)
 		return true;
-	}
 	if (!may_exchange(from, port_of_addresses(holder)))
 		return false;
 	path->to = port_of_addresses(holder);
 	memcpy(path->addresses, addresses, ADDRESSES_LEN);
-	port_queue(path->to, frame);
 	return true;
+}
+
+static bool forward(struct switch_port *from, const struct frame *frame, struct path *path)
+{
+	if (!find_path(from, frame, path))
+		return false;
+	if (path->to)
+		port_queue(path->to, frame);
+	else
+		flood(from, frame);
+	return true;
+}
+
+/* Do all of them go the way of the first? */
+static bool together(const struct switch_port *from, const struct frame *frames, size_t n,
+		     const struct path *path)
+{
+	uint8_t addresses[ADDRESSES_LEN];
+
+	for (size_t i = 0; i < n; i++) {
+		if (!frame_acceptable(from, &frames[i]))
+			return false;
+		frame_addresses(&frames[i], addresses);
+		if (memcmp(addresses, path->addresses, ADDRESSES_LEN) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Return: how many frames, the oldest, are where they are to go */
+static size_t hand_over(struct switch_port *from, const struct frame *frames, size_t n,
+			struct path *path)
+{
+	size_t taken, bytes = 0;
+
+	if (!find_path(from, &frames[0], path) || !path->to || path->to->queue.head ||
+	    !together(from, frames, n, path))
+		return 0;
+	taken = channel_offer(&path->to->channel, frames, n);
+	for (size_t i = 0; i < taken; i++)
+		bytes += frames[i].len;
+	from->stats.sent_frames += taken;
+	from->stats.sent_bytes += bytes;
+	path->to->stats.received_frames += taken;
+	path->to->stats.received_bytes += bytes;
+	return taken;
 }
 
 /* The channel */
@@ -251,8 +307,9 @@ static size_t port_send(struct channel *channel, const struct frame *frames, siz
 {
 	struct switch_port *port = port_of(channel);
 	struct path path = { .to = NULL };
+	size_t handed_over = n >= OFFER_MIN ? hand_over(port, frames, n, &path) : 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = handed_over; i < n; i++) {
 		port->stats.sent_frames++;
 		port->stats.sent_bytes += frames[i].len;
 		if (!forward(port, &frames[i], &path))
