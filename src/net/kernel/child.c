@@ -224,8 +224,9 @@ static void end(struct child *child)
 	if (child->reaped)
 		return;
 	child_signal(child, SIGTERM);
-	if (poll(&poll_fd, 1, TERM_MS) <= 0)
-		child_signal(child, SIGKILL);
+	/* Another user's, and CAP_KILL is not there: the kernel ends it when we end. */
+	if (poll(&poll_fd, 1, TERM_MS) <= 0 && child_signal(child, SIGKILL) < 0)
+		return;
 	while (waitid(P_PID, (id_t)child->pid, NULL, WEXITED) < 0 && errno == EINTR)
 		;
 	child->reaped = true;
