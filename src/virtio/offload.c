@@ -49,6 +49,7 @@ static int plan_finish(struct offload_plan *plan)
 
 	if (!at->v4 && !at->v6)
 		return 0;
+	plan->partial = false; /* a wish for one of them is contained in that for all */
 	plan->finish_ip = at->v4;
 	plan->finish_transport = at->tcp || at->udp;
 	plan->own = plan->finish_transport ? at->payload : at->v4 ? at->transport : 0;
@@ -68,7 +69,6 @@ static int plan_segments(struct offload_plan *plan, uint16_t mtu, uint16_t gso_s
 	r = plan_finish(plan);
 	if (r < 0)
 		return r;
-	plan->partial = false;
 	plan->mss = mtu - headers;
 	if (gso_size != 0 && gso_size < plan->mss)
 		plan->mss = gso_size;

@@ -192,6 +192,19 @@ static void a_header_says_which_checksum_is_missing(void **state)
 	}
 }
 
+static void a_wish_for_all_checksums_contains_that_for_one(void **state)
+{
+	struct frame_header header = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM };
+	struct offload_plan plan;
+
+	make_frame(&made, false, IPPROTO_TCP, false, 0, 301);
+	header.csum_start = le16((uint16_t)made.transport);
+	header.csum_offset = le16(16);
+	assert_int_equal(offload_plan(made.bytes, made.len, &sums, &header, &plan), 0);
+	assert_int_equal(take_piece(&plan, 0, out), made.len);
+	assert_true(sums_are_right(&made, out, made.len));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -204,6 +217,7 @@ int main(void)
 		cmocka_unit_test(tcp_that_fits_is_not_touched),
 		cmocka_unit_test(a_header_says_the_size_of_segments),
 		cmocka_unit_test(a_header_says_which_checksum_is_missing),
+		cmocka_unit_test(a_wish_for_all_checksums_contains_that_for_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
