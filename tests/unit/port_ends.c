@@ -53,10 +53,19 @@ static void on_link(void *opaque, bool up)
 	end->link = up;
 }
 
+static size_t on_take(void *opaque, const struct frame *frames, size_t n)
+{
+	struct port_end *end = opaque;
+
+	end->n_offered += n;
+	return 0;
+}
+
 static const struct channel_events events = {
 	.ready = on_ready,
 	.writable = on_writable,
 	.link = on_link,
+	.take = on_take,
 };
 
 struct port_ends *port_ends_new(struct ports_net *net, size_t n, const struct port_config *config)

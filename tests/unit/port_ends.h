@@ -17,7 +17,8 @@ struct port_end {
 	struct channel *channel;
 	unsigned int n_ready, n_writable, n_link;
 	bool link;
-	bool stuck; /* takes nothing */
+	bool stuck;	  /* takes nothing */
+	size_t n_offered; /* many at once; it took none of them */
 	size_t n_got;
 	uint64_t bytes_got;
 	uint8_t kept[PORT_END_KEPT][FRAME_MAX]; /* the frame number n in n % PORT_END_KEPT */

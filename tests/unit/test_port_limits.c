@@ -272,6 +272,45 @@ static void captures_do_not_change_what_passes(void **state)
 	port_ends_free(ends);
 }
 
+/* From b to a, which b knows: as many at once as a network would offer. */
+static size_t offer_many(struct ports_net *p, struct port_ends *ends)
+{
+	enum { N = 32 };
+	uint8_t bytes[LEN];
+	struct iovec iov = { bytes, sizeof(bytes) };
+	struct frame frames[N];
+
+	ends->ends[A]->n_offered = 0;
+	test_frame(bytes, 1, 2, 'b', sizeof(bytes));
+	for (size_t i = 0; i < N; i++)
+		frames[i] = (struct frame) { .iov = &iov, .n_iov = 1, .len = sizeof(bytes) };
+	assert_int_equal(channel_send(ends->ends[B]->channel, frames, N), N);
+	ports_turn(p);
+	return ends->ends[A]->n_offered;
+}
+
+/* Both count what is consumed. */
+static void a_port_with_a_limit_or_a_capture_is_offered_nothing_at_once(void **state)
+{
+	struct ports_net *p = *state;
+	struct port_ends *ends = plug(p, 0, 0);
+	struct capture *capture;
+	int fd;
+
+	assert_true(offer(ends->ends[A], 1, 'a'));
+	ports_turn(p);
+	assert_int_equal(offer_many(p, ends), 32);
+	capture = port_ends_capture(ends, &fd);
+	assert_int_equal(offer_many(p, ends), 0);
+	port_table_capture_remove(p->table, capture);
+	close(fd);
+	assert_int_equal(offer_many(p, ends), 32);
+	set_limits(p, 0, FAST);
+	assert_int_equal(offer_many(p, ends), 0);
+	assert_int_equal(ends->ends[A]->n_got, 4 * 32);
+	port_ends_free(ends);
+}
+
 #define net_test(f) cmocka_unit_test_setup_teardown(f, ports_net_setup, ports_net_teardown)
 
 int main(void)
@@ -288,6 +327,7 @@ int main(void)
 		net_test(a_waiting_port_may_be_closed),
 		net_test(limits_may_come_with_the_port),
 		net_test(captures_do_not_change_what_passes),
+		net_test(a_port_with_a_limit_or_a_capture_is_offered_nothing_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
