@@ -224,6 +224,16 @@ void serve_kernel_nics(struct served *s)
 				    s->nic, "--nic", other, "--log-level", "warning", NULL });
 }
 
+void serve_nics(struct served *s)
+{
+	char other[96];
+
+	make_dir(s);
+	served_path(s, "nic-b", other, sizeof(other));
+	start(s, (const char *[]) { getenv("OUTRIGGER"), "net", "host", "--nic", s->nic, "--nic",
+				    other, "--log-level", "warning", NULL });
+}
+
 void served_path(const struct served *s, const char *name, char *buf, size_t size)
 {
 	snprintf(buf, size, "%s/%s", s->dir, name);

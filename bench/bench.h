@@ -57,6 +57,9 @@ void serve_sockets(struct served *s);
 /** serve_kernel_nics() - `outrigger net host --network kernel`, NICs "nic" and "nic-b", without the host */
 void serve_kernel_nics(struct served *s);
 
+/** serve_nics() - `outrigger net host`, NICs "nic" and "nic-b" */
+void serve_nics(struct served *s);
+
 /** served_path() - of a file in its directory, which goes with it: see remove_dir() */
 void served_path(const struct served *s, const char *name, char *buf, size_t size);
 

@@ -200,6 +200,19 @@ static void full_buffers_stop_the_port_until_there_may_be_room(void **state)
 	assert_int_equal(channel_stats(end->channel)->sent_frames, 10);
 }
 
+/* As libvmnet has it: what went is said with the status of what did not. */
+static void what_went_before_buffers_were_full_does_not_go_again(void **state)
+{
+	struct vmn_end *end = *state;
+
+	vmn_ready(end);
+	double_script.write_full_part = 4;
+	assert_int_equal(vmn_offer(end, 0, 10, 60), 10);
+	assert_int_equal(double_sent(VMN_PORT), 10);
+	for (unsigned int i = 0; i < 10; i++)
+		assert_int_equal(vmn_sent_number(VMN_PORT, i), i);
+}
+
 /* A status of success for nothing is as good as full, and no endless loop. */
 static void success_without_a_packet_is_full(void **state)
 {
@@ -272,6 +285,7 @@ int main(void)
 		TEST(r8_a_write_that_fails_is_never_sent_whatever_the_status),
 		TEST(too_many_packets_are_fewer_from_then_on),
 		TEST(full_buffers_stop_the_port_until_there_may_be_room),
+		TEST(what_went_before_buffers_were_full_does_not_go_again),
 		TEST(success_without_a_packet_is_full),
 		TEST(buffers_that_stay_full_lose_frames_and_say_so_but_stop_nobody_for_ever),
 		TEST(nothing_is_written_while_the_link_is_down),

@@ -353,6 +353,7 @@ static vmnet_return_t judge(const struct vmpktdesc *packets, int n)
 vmnet_return_t vmnet_write(interface_ref iface, struct vmpktdesc *packets, int *n)
 {
 	vmnet_return_t status;
+	bool full = false;
 	int done = *n;
 
 	double_lock();
@@ -363,11 +364,16 @@ vmnet_return_t vmnet_write(interface_ref iface, struct vmpktdesc *packets, int *
 	status = judge(packets, done);
 	if (double_script.write_short && (unsigned int)done > double_script.write_short)
 		done = (int)double_script.write_short;
+	if (double_script.write_full_part && (unsigned int)done > double_script.write_full_part) {
+		done = (int)double_script.write_full_part;
+		double_script.write_full_part = 0;
+		full = true;
+	}
 	for (int i = 0; i < done && status == VMNET_SUCCESS; i++)
 		keep(iface, &packets[i]);
 	double_unlock();
 	*n = (status == VMNET_SUCCESS ? done : 0) + double_script.write_lie;
-	return status;
+	return full ? VMNET_BUFFER_EXHAUSTED : status;
 }
 
 unsigned int double_sent(unsigned int i)

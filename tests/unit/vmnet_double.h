@@ -50,9 +50,10 @@ struct double_script {
 	vmnet_return_t write_status;
 	unsigned int write_status_calls; /* so many calls have it, 0: all */
 	unsigned int write_short;	 /* packets of a call that are taken, with success */
-	size_t write_refuses;		 /* packets of this size make a batch invalid */
-	unsigned int write_most;	 /* more in a call are too many, whatever was told */
-	int write_lie;			 /* what it says was sent, besides what was */
+	unsigned int write_full_part; /* packets of the next call that go before buffers are full */
+	size_t write_refuses;	      /* packets of this size make a batch invalid */
+	unsigned int write_most;      /* more in a call are too many, whatever was told */
+	int write_lie;		      /* what it says was sent, besides what was */
 
 	/* The rest */
 	vmnet_return_t rule_return, rule_status;

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define BATCH_MIN 8u
+
 /* Memory */
 
 void vmn_memory_clear(struct vmn_memory *memory)
@@ -52,7 +54,8 @@ void vmn_ring_init(struct vmn_ring *ring, struct vmn_memory *memory, const struc
 		capacity = VMN_RING_SLOTS;
 	*ring = (struct vmn_ring) { .memory = memory,
 				    .slot_size = facts->max_packet,
-				    .capacity = (unsigned int)capacity };
+				    .capacity = (unsigned int)capacity,
+				    .batch = (unsigned int)capacity };
 	for (unsigned int i = 0; i < VMN_RING_SLOTS; i++)
 		ring->order[i] = (uint8_t)i;
 }
@@ -78,6 +81,8 @@ static unsigned int describe_room(struct vmn_ring *ring, struct vmpktdesc *packe
 {
 	unsigned int room = ring->capacity - ring->n;
 
+	if (room > ring->batch)
+		room = ring->batch;
 	for (unsigned int i = 0; i < room; i++) {
 		unsigned int slot = *slot_at(ring, ring->n + i);
 
@@ -111,6 +116,19 @@ static unsigned int keep(struct vmn_ring *ring, const struct vmpktdesc *packets,
 	return kept;
 }
 
+/* Slots cost something also when nothing comes: many are offered where many have come. */
+static void adapt(struct vmn_ring *ring, unsigned int offered, unsigned int got)
+{
+	if (got == offered)
+		ring->batch *= 2;
+	else if (got < ring->batch / 4)
+		ring->batch /= 2;
+	if (ring->batch < BATCH_MIN)
+		ring->batch = BATCH_MIN;
+	if (ring->batch > ring->capacity)
+		ring->batch = ring->capacity;
+}
+
 struct vmn_read vmn_ring_read(struct vmn_ring *ring, interface_ref interface)
 {
 	struct vmpktdesc packets[VMN_RING_SLOTS];
@@ -127,9 +145,12 @@ struct vmn_read vmn_ring_read(struct vmn_ring *ring, interface_ref interface)
 	room = describe_room(ring, packets);
 	got = (int)room;
 	result.status = vmnet_read(interface, packets, &got);
-	if (result.status == VMNET_SUCCESS && got > 0) {
+	if (result.status == VMNET_SUCCESS) {
+		if (got < 0)
+			got = 0;
 		if ((unsigned int)got > room)
 			got = (int)room;
+		adapt(ring, room, (unsigned int)got);
 		result.n = keep(ring, packets, (unsigned int)got);
 		result.bad = (unsigned int)got - result.n;
 	}

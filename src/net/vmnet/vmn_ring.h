@@ -32,7 +32,8 @@ void vmn_memory_clear(struct vmn_memory *memory);
 struct vmn_ring {
 	struct vmn_memory *memory;
 	size_t slot_size;
-	unsigned int capacity; /* up to VMN_RING_SLOTS; one call reads no more */
+	unsigned int capacity; /* up to VMN_RING_SLOTS */
+	unsigned int batch;    /* the most that one call reads, for now */
 	unsigned int head, n;
 	char *slots;			  /* NULL while no packet waits */
 	uint8_t order[VMN_RING_SLOTS];	  /* position in the window to slot */
@@ -52,7 +53,7 @@ void vmn_ring_init(struct vmn_ring *ring, struct vmn_memory *memory, const struc
 /** vmn_ring_clear() - drop what waits. Return: how many */
 unsigned int vmn_ring_clear(struct vmn_ring *ring);
 
-/** vmn_ring_read() - one call of vmnet_read(), into all the room there is: none, and nothing is read */
+/** vmn_ring_read() - one call of vmnet_read(), into the room there is: none, and nothing is read */
 struct vmn_read vmn_ring_read(struct vmn_ring *ring, interface_ref interface);
 
 /** vmn_ring_show() - the oldest, at most @n. Return: how many. They stay until taken or cleared */

@@ -97,6 +97,9 @@ static unsigned int write_packets(struct vmn_channel *channel, struct vmpktdesc 
 	int done = (int)n;
 
 	*ret_status = vmnet_write(vmn_iface_ref(channel->iface), packets, &done);
+	/* Full in between: what went is not to go again. */
+	if (*ret_status == VMNET_BUFFER_EXHAUSTED && done > 0 && (unsigned int)done < n)
+		*ret_status = VMNET_SUCCESS;
 	if (*ret_status != VMNET_SUCCESS)
 		return 0;
 	if (done <= 0) {
