@@ -244,6 +244,19 @@ static int explain_end(const struct launch *launch, int status, char **ret_error
 	return r;
 }
 
+/*
+ * Without a status, its socket's file says that it is ready. Not a connection: to the network that
+ * would be its first holder, and the last.
+ */
+static bool has_socket(const struct registry *registry, const char *name)
+{
+	char *path = registry_path(registry, name, "control");
+	bool there = path && access(path, F_OK) == 0;
+
+	free(path);
+	return there;
+}
+
 static int run(struct launch *launch, const struct registry *registry, const char *name,
 	       char **ret_error)
 {
@@ -261,8 +274,7 @@ static int run(struct launch *launch, const struct registry *registry, const cha
 	status = reap(launch->pid);
 	if (r < 0)
 		return explain(ret_error, r, "the network is not ready: %s", strerror(-r));
-	/* Without a status whether it lives says it all. */
-	if (status == 0 || (status == -ECHILD && registry_serves(registry, name)))
+	if (status == 0 || (status == -ECHILD && has_socket(registry, name)))
 		return 0;
 	return explain_end(launch, status, ret_error);
 }
