@@ -93,6 +93,8 @@ class Library(unittest.TestCase):
 	def test_it_exports_what_the_headers_declare_and_nothing_else(self):
 		lines = run('nm', '-D', '--defined-only', os.environ['DARWIN_LIBRARY']).splitlines()
 		exported = {line.split()[2].split('@')[0] for line in lines} - {'OUTRIGGER_DARWIN_0'}
+		if os.environ['SANITIZE'] == 'thread':	# stand before the runtime's
+			exported -= {'_Block_release', '_Block_object_dispose'}
 		self.assertEqual(exported, declared())
 
 
