@@ -39,22 +39,24 @@ static void print_rules(struct example *example)
 
 static vmnet_return_t add(struct example *example, uint8_t protocol, char **argv)
 {
-	dispatch_semaphore_t done = dispatch_semaphore_create(0);
-	__block vmnet_return_t outcome;
+	dispatch_semaphore_t done;
+	vmnet_return_t asked;
+	__block vmnet_return_t outcome; /* the handler's: it can run before the call returns */
 	struct in_addr address;
 
 	if (inet_pton(AF_INET, argv[3], &address) != 1)
 		return VMNET_INVALID_ARGUMENT;
-	outcome = vmnet_interface_add_port_forwarding_rule(
+	done = dispatch_semaphore_create(0);
+	asked = vmnet_interface_add_port_forwarding_rule(
 		example->interface, protocol, (uint16_t)atoi(argv[2]), address,
 		(uint16_t)atoi(argv[4]), ^(vmnet_return_t status) {
 		  outcome = status;
 		  dispatch_semaphore_signal(done);
 		});
-	if (outcome == VMNET_SUCCESS)
+	if (asked == VMNET_SUCCESS)
 		dispatch_semaphore_wait(done, DISPATCH_TIME_FOREVER);
 	dispatch_release(done);
-	return outcome;
+	return asked == VMNET_SUCCESS ? outcome : asked;
 }
 
 int main(int argc, char **argv)
