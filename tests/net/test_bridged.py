@@ -67,6 +67,7 @@ class Rules:
 		cls.options = ['--ifname', cls.interface, *(['--isolated'] if cls.isolated else [])]
 		first = cls.start('bridged', *cls.options)
 		cls.a, cls.b = cls.guest(first, 'a'), cls.guest(first, 'b')
+		cls.before = net.host_state()
 
 	def test_addresses_are_the_lans(self):
 		self.assertEqual({guest.lease['server'] for guest in (self.a, self.b)}, {'10.50.0.1'})
@@ -96,12 +97,15 @@ class Rules:
 		self.a.insist(HOST_ON_LAN)
 		self.assert_reach(questions(self.a, LAN), closed=questions(self.a, [FAR4]))
 
+	def assert_as_it_was(self, before):
+		self.assertEqual(net.host_state(), before)
+
 	def test_the_interface_is_left_as_it_was(self):
-		before = net.host_state()
+		self.assert_as_it_was(self.before)
 		with self.start_alone('bridged', *self.options, name='second') as second:
 			self.guest(second, 'c', test=self)
-			self.assertNotEqual(net.host_state(), before)
-		self.assertEqual(net.host_state(), before)
+			self.assertNotEqual(net.host_state(), self.before)
+		self.assert_as_it_was(self.before)
 
 
 class NeighbourRules:
@@ -133,3 +137,7 @@ class MacvtapIsolated(Rules, NetCase):
 class BridgeVmnet(Rules, NeighbourRules, NetCase):
 	"""bridged, vmnet on a Linux bridge"""
 	network = 'vmnet'
+
+	def assert_as_it_was(self, before):
+		"""A port goes when the process that has the network has seen that its program is gone."""
+		net.until('the ports of others are gone', lambda: net.host_state() == before)
