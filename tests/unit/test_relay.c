@@ -160,6 +160,50 @@ static void who_cannot_be_connected_is_let_go(void **state)
 	tear_down(&fixture);
 }
 
+/* Its queue has room for one; the next one's request to connect is dropped, and repeated. */
+static int fill_queue(const struct fixture *fixture)
+{
+	struct pollfd poll_fd = { .fd = connect_to(&fixture->behind, SOCK_STREAM),
+				  .events = POLLOUT };
+
+	assert_int_equal(listen(fixture->behind_fd, 0), 0);
+	assert_int_equal(poll(&poll_fd, 1, 10000), 1);
+	return poll_fd.fd;
+}
+
+static void the_end_of_one_direction_waits_for_the_connection(void **state)
+{
+	struct stream_relays *relays;
+	struct stream_relay *relay;
+	struct fixture fixture;
+	int first, client, server;
+
+	set_up(&fixture, SOCK_STREAM);
+	first = fill_queue(&fixture);
+	assert_int_equal(stream_relays_new(&fixture.loop, &relays), 0);
+	assert_int_equal(
+		stream_relay_new(relays, fixture.front_fd, "tcp:x", dial, &fixture, &relay), 0);
+	client = connect_to(&fixture.front, SOCK_STREAM);
+	assert_int_equal(shutdown(client, SHUT_WR), 0);
+	while (fixture.dialled == 0)
+		uv_run(&fixture.loop, UV_RUN_ONCE);
+	for (unsigned int i = 0; i < 10; i++)
+		uv_run(&fixture.loop, UV_RUN_NOWAIT); /* the end is there by now */
+	close(accept4(fixture.behind_fd, NULL, NULL, SOCK_CLOEXEC));
+	until_readable(&fixture, fixture.behind_fd);
+	server = accept4(fixture.behind_fd, NULL, NULL, SOCK_NONBLOCK);
+	assert_true(server >= 0);
+	expect(&fixture, server, "");
+	assert_int_equal(send(server, "answer", 6, 0), 6);
+	expect(&fixture, client, "answer");
+	stream_relay_free(relay);
+	stream_relays_free(relays);
+	close(first);
+	close(client);
+	close(server);
+	tear_down(&fixture);
+}
+
 /* Datagrams */
 
 static void answer(struct fixture *fixture, const char *question, const char *text)
@@ -228,12 +272,42 @@ static void the_one_that_was_silent_for_longest_makes_room(void **state)
 	tear_down(&fixture);
 }
 
+static void an_answer_finds_back_after_a_refusal(void **state)
+{
+	struct udp_relay *relay;
+	struct fixture fixture;
+	int client;
+
+	set_up(&fixture, SOCK_DGRAM);
+	assert_int_equal(udp_relay_new(&fixture.loop, fixture.front_fd, dial, &fixture, &relay), 0);
+	client = connect_to(&fixture.front, SOCK_DGRAM);
+	close(fixture.behind_fd); /* the service is not up yet: ICMP says so */
+	assert_int_equal(send(client, "early", 5, 0), 5);
+	while (fixture.dialled == 0)
+		uv_run(&fixture.loop, UV_RUN_ONCE);
+	for (unsigned int i = 0; i < 10; i++)
+		uv_run(&fixture.loop, UV_RUN_NOWAIT);
+	fixture.behind_fd = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_int_equal(
+		bind(fixture.behind_fd, (struct sockaddr *)&fixture.behind, sizeof(fixture.behind)),
+		0);
+	assert_int_equal(send(client, "again", 5, 0), 5);
+	answer(&fixture, "again", "here");
+	expect(&fixture, client, "here");
+	assert_int_equal(fixture.dialled, 1);
+	udp_relay_free(relay);
+	close(client);
+	tear_down(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_end_of_one_direction_leaves_the_other),
 		cmocka_unit_test(who_cannot_be_connected_is_let_go),
+		cmocka_unit_test(the_end_of_one_direction_waits_for_the_connection),
 		cmocka_unit_test(answers_find_back_to_who_asked),
+		cmocka_unit_test(an_answer_finds_back_after_a_refusal),
 		cmocka_unit_test(the_one_that_was_silent_for_longest_makes_room),
 	};
 

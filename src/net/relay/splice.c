@@ -2,7 +2,9 @@
 /*
  * splice.c - two connected stream sockets as one
  *
- * A direction reads until it has something, then writes that, and reads on when it is written.
+ * A direction reads until it has something, then writes that, and reads on when it is written. The
+ * first thing that goes to the far side is nothing, which is written when that is connected: shutdown()
+ * before, for a near side that has ended already, would end the attempt to connect.
  */
 #include "net/relay/splice.h"
 
@@ -101,6 +103,13 @@ static int read_start(struct direction *direction)
 	return uv_read_start(direction->from, on_alloc, on_read);
 }
 
+static int read_when_connected(struct direction *direction)
+{
+	uv_buf_t nothing = uv_buf_init(direction->buffer, 0);
+
+	return uv_write(&direction->write, direction->to, &nothing, 1, on_written);
+}
+
 static void read_on(struct direction *direction)
 {
 	if (read_start(direction) < 0)
@@ -143,7 +152,7 @@ int splice_new(uv_loop_t *loop, int near_fd, int far_fd,
 		r = -EIO;
 	}
 	if (r >= 0)
-		r = read_start(&splice->there);
+		r = read_when_connected(&splice->there);
 	if (r >= 0)
 		r = read_start(&splice->back);
 	if (r < 0) {

@@ -79,21 +79,29 @@ static void on_look(uv_timer_t *timer)
 		uv_timer_stop(timer);
 }
 
-/* An answer from the other side. What it refuses (ICMP) is an errno here, and no answer. */
+/* Return: false: there is none, or (an errno) what was sent was refused (ICMP) */
+static bool pass_answer(struct flow *flow)
+{
+	struct udp_relay *relay = flow->relay;
+	ssize_t n = recv(flow->fd, relay->datagram, sizeof(relay->datagram), 0);
+
+	if (n < 0)
+		return false;
+	flow->spoke_ms = uv_now(relay->loop);
+	(void)sendto(relay->fd, relay->datagram, (size_t)n, 0, (const struct sockaddr *)&flow->peer,
+		     flow->peer_len);
+	return true;
+}
+
+/* From the other side. libuv looks no more after an error, which is taken by then. */
 static void on_answer(uv_poll_t *poll, int status, int events)
 {
-	struct flow *flow = poll->data;
-	struct udp_relay *relay = flow->relay;
-
 	for (unsigned int i = 0; i < BATCH; i++) {
-		ssize_t n = recv(flow->fd, relay->datagram, sizeof(relay->datagram), 0);
-
-		if (n < 0)
-			return;
-		flow->spoke_ms = uv_now(relay->loop);
-		(void)sendto(relay->fd, relay->datagram, (size_t)n, 0,
-			     (const struct sockaddr *)&flow->peer, flow->peer_len);
+		if (!pass_answer(poll->data))
+			break;
 	}
+	if (status < 0)
+		uv_poll_start(poll, UV_READABLE, on_answer);
 }
 
 static int flow_new(struct udp_relay *relay, const struct sockaddr_storage *peer,
