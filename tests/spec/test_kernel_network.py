@@ -177,6 +177,25 @@ class Shared(KernelTestCase):
         ns.ip("route", "replace", "10.7.0.0/24", "via", "10.9.0.2")
         self.assertEqual(guest.ask("10.7.0.1", PORT), "10.9.0.1")
 
+    def test_more_changes_at_once_than_it_could_hear_of_do_not_make_it_deaf(self):
+        def waiting():
+            """Bytes of notifications that it has not read, and how many more had no room."""
+            with open("/proc/net/netlink", encoding="ascii") as file:
+                rows = [line.split() for line in file][1:]
+            return [sum(int(row[at]) for row in rows if int(row[3], 16)) for at in (4, 8)]
+        changes = os.path.join(self.directory.path, "changes")
+        with open(changes, "w", encoding="ascii") as file:
+            file.writelines(f"link set dev lo alias change{i}\n" for i in range(2000))
+        os.kill(self.network.pid, signal.SIGSTOP)
+        ns.ip("-batch", changes)
+        lost = waiting()[1]
+        os.kill(self.network.pid, signal.SIGCONT)
+        self.assertGreater(lost, 0)
+        vu.wait_until(lambda: waiting()[0] == 0, "it has read what there was")
+        self.outside.connect("late0", "10.8.0.")
+        self.addCleanup(ns.ip, "link", "del", "late0", check=False)
+        vu.wait_until(lambda: setting("ipv4", "late0", "forwarding"), "the new interface forwards")
+
     def test_the_host_routes_for_nobody_else(self):
         other = ns.Namespace()
         self.addCleanup(other.close)

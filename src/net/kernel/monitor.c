@@ -24,6 +24,7 @@ struct monitor {
 	void *opaque;
 };
 
+/* libuv looks no more after an error: the socket's buffer was full, which is read by then. */
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct monitor *monitor = poll->data;
@@ -34,6 +35,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	do {
 		n = recv(monitor->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 	} while (++reads < READS_MAX && (n > 0 || (n < 0 && (errno == EINTR || errno == ENOBUFS))));
+	if (status < 0)
+		uv_poll_start(poll, UV_READABLE, on_readable);
 	monitor->changed(monitor->opaque);
 }
 
