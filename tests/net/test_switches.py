@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a network does by itself and can be told not to do: NAT, DNS, router advertisements, choosing the way out."""
 
+import select
+import socket
+import time
+
 import net_fixture as net
+import reach
+import servers
 from net_fixture import HOST4, HOST6, OUTSIDE, NetCase, questions
 
 setUpModule = net.become_host
@@ -51,8 +57,52 @@ class Rules:
 		self.assertEqual(guest.resolve(f'guest.{net.sandbox.ZONE}'), net.FAR4)
 
 
+def is_answered(sock, address, seconds):
+	"""Ask by a datagram socket until somebody at that address answers."""
+	end = time.monotonic() + seconds
+	while time.monotonic() < end:
+		sock.sendto(b'question', (address, servers.PORT))
+		while select.select([sock], [], [], reach.AGAIN)[0]:
+			if sock.recvfrom(2048)[1][0] == address:
+				return True
+	return False
+
+
 class UserFeatures(Rules, NetCase):
 	"""user"""
+
+	def add_interface(self, name):
+		net.host.ip(f'link add {name} type veth peer name {name}p', f'link set {name} up')
+		self.addCleanup(net.host.ip, f'link del {name}', check=False)
+
+	def sockets(self, guest, gateways):
+		"""By which each gateway has been asked."""
+		for gateway in gateways:
+			with guest:
+				sock = socket.socket(socket.AF_INET6 if ':' in gateway else socket.AF_INET, socket.SOCK_DGRAM)
+			self.addCleanup(sock.close)
+			self.assertTrue(is_answered(sock, gateway, reach.TIMEOUT), gateway)
+			yield sock
+
+	def test_a_port_that_spoke_to_the_host_leaves_by_the_uplink(self):
+		guest, gateways = self.serve('--uplink', 'up0')
+		for sock, far in zip(self.sockets(guest, gateways), OUTSIDE):
+			self.assertTrue(is_answered(sock, far, reach.TIMEOUT), far)
+
+	def test_a_port_that_spoke_to_the_host_has_no_other_way_out(self):
+		self.add_interface('away0')
+		guest, gateways = self.serve('--uplink', 'away0')
+		for sock, far in zip(self.sockets(guest, gateways), OUTSIDE):
+			self.assertFalse(is_answered(sock, far, reach.QUIET), far)
+
+	def test_where_the_uplink_is_gone_there_is_no_way_out(self):
+		self.add_interface('away1')
+		guest, gateways = self.serve('--uplink', 'away1')
+		used = list(self.sockets(guest, gateways))
+		net.host.ip('link del away1')
+		for sock, far in zip(used, OUTSIDE):
+			self.assertFalse(is_answered(sock, far, reach.QUIET), far)
+		self.assert_reach(questions(guest, gateways, ['tcp', 'udp']), closed=questions(guest, OUTSIDE))
 
 	def test_without_nat44_there_is_no_way_out_by_ipv4(self):
 		guest, gateways = self.serve('--nat44', 'off')

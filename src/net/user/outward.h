@@ -8,17 +8,33 @@
 #ifndef NET_USER_OUTWARD_H
 #define NET_USER_OUTWARD_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "net/network_config.h"
 
-/** struct outward - by outward_init() */
+#define OUTWARD_NEAR_MAX 1024u
+
+/**
+ * struct outward - by outward_init()
+ * @ifname: NULL: nothing is done
+ * @frame:  libslirp looks at it; NULL: at none
+ * @near:   datagram sockets that lead to the host so far, and whose they are, in any order
+ */
 struct outward {
-	const char *ifname; /* NULL: nothing is done */
+	const char *ifname;
 	struct network_addresses addresses;
-	bool leaves; /* the frame that libslirp looks at does */
+	const uint8_t *frame;
+	size_t len;
+	size_t n_near, n_evicted;
+	struct outward_near {
+		int fd;
+		struct outward_source {
+			uint8_t address[16]; /* IPv4's in the first 4 bytes */
+			uint8_t port[2];
+			uint8_t v6, unused;
+		} source;
+	} near[OUTWARD_NEAR_MAX];
 };
 
 /**
@@ -28,11 +44,15 @@ struct outward {
  */
 int outward_init(struct outward *outward, const struct network_config *config, char **ret_error);
 
-/** outward_begin(), outward_end() - around what libslirp does with a guest's frame */
+/** outward_begin(), outward_end() - around what libslirp does with a guest's frame of any bytes */
 void outward_begin(struct outward *outward, const uint8_t *frame, size_t len);
 void outward_end(struct outward *outward);
 
-/** outward_opened() - libslirp has made a socket, and not connected it yet */
-void outward_opened(const struct outward *outward, int fd);
+/**
+ * outward_opened(), outward_closed() - libslirp has made a socket, and not connected it yet, or is
+ * about to close one; one of -1 is none
+ */
+void outward_opened(struct outward *outward, int fd);
+void outward_closed(struct outward *outward, int fd);
 
 #endif

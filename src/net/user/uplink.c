@@ -371,6 +371,7 @@ static void unregister_poll_fd(int fd, void *opaque)
 	struct uplink *uplink = opaque;
 
 	slirp_poll_forget(uplink->poll, fd);
+	outward_closed(&uplink->outward, fd);
 	flow_budget_closed(uplink->budget, fd);
 	tcp_cork_closed(uplink->cork, fd);
 	slirp_poll_hold(uplink->poll, flow_budget_is_full(uplink->budget));
