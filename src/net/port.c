@@ -51,7 +51,7 @@ static size_t on_take(void *opaque, const struct frame *frames, size_t n)
 {
 	struct port *port = opaque;
 
-	if (port->limiter || port->table->taps)
+	if (port->config.limits.to_guest || port->table->taps)
 		return 0;
 	return channel_offer(&port->channel, frames, n);
 }

@@ -35,7 +35,7 @@ struct port {
 	struct channel *network; /* the network's */
 	bool socket_up, admin_up, network_up;
 	uint64_t link_dropped;
-	struct port_limiter *limiter; /* NULL: there is no limit */
+	struct port_limiter *limiter; /* NULL: there never was a limit */
 
 	bool guarded;
 	struct source_guard guard; /* which knows the port's MAC, guarded or not */

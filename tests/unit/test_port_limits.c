@@ -311,6 +311,22 @@ static void a_port_with_a_limit_or_a_capture_is_offered_nothing_at_once(void **s
 	port_ends_free(ends);
 }
 
+static void without_a_limit_to_its_guest_a_port_is_offered_many_at_once(void **state)
+{
+	struct ports_net *p = *state;
+	struct port_ends *ends = plug(p, FAST, FAST);
+
+	assert_true(offer(ends->ends[A], 1, 'a'));
+	ports_turn(p);
+	assert_int_equal(offer_many(p, ends), 0);
+	set_limits(p, FAST, 0);
+	assert_int_equal(offer_many(p, ends), 32);
+	set_limits(p, 0, 0);
+	assert_int_equal(offer_many(p, ends), 32);
+	assert_int_equal(ends->ends[A]->n_got, 3 * 32);
+	port_ends_free(ends);
+}
+
 #define net_test(f) cmocka_unit_test_setup_teardown(f, ports_net_setup, ports_net_teardown)
 
 int main(void)
@@ -328,6 +344,7 @@ int main(void)
 		net_test(limits_may_come_with_the_port),
 		net_test(captures_do_not_change_what_passes),
 		net_test(a_port_with_a_limit_or_a_capture_is_offered_nothing_at_once),
+		net_test(without_a_limit_to_its_guest_a_port_is_offered_many_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
