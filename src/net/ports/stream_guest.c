@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * stream_guest.c - one guest that is connected to a stream socket, and its port
+ * stream_guest.c - one guest that is connected to a stream socket, and its port; what it sends
  *
  *   socket --- recv() ---> rx buffer --- channel_send() ---> network
- *   socket <-- sendmsg() ------------- channel_peek() ------ network
- *                 ^  ^--- the rest of a frame that was sent in part
- *                 +---- take(): many at once, from another guest's rx buffer
+ *   socket <-- stream_send.c ------------------------------- network
  *
  * Each direction stops by itself, and what it stops for is what it waits for:
  *
@@ -13,10 +11,8 @@
  *   sending    the socket takes no more: no pull from the network until it does. Frames wait in the
  *              network's bounded queue for this port, and are dropped there
  *
- * A turn of the loop reads once and sends SEND_BATCHES at most, then it is somebody else's turn.
+ * A turn of the loop reads once and sends a few batches at most, then it is somebody else's turn.
  */
-#include "net/ports/stream_guest.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,32 +20,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/ports/stream_frames.h"
+#include "net/ports/stream_internal.h"
 
-#define SEND_BATCHES 8u
-#define SEND_IOVS    256u
 /* The kernel doubles what it may give of this. Any frame fits. */
 #define SOCKET_BYTES (1 << 20)
 #define WHY_MAX	     160u
 
-struct stream_guest {
-	uv_poll_t poll;
-	int armed; /* UV_ events that the handle waits for */
-	int fd;
-	struct channel *channel;
-	struct stream_rx rx;
-	struct stream_tx tx;
-	bool network_full; /* until writable() */
-	bool socket_full;  /* until UV_WRITABLE */
-	bool over;	   /* gone() was called */
-	const struct stream_guest_events *events;
-	void *opaque;
-	uint8_t *memory; /* both buffers; what is never touched costs nothing */
-};
-
 static void on_event(uv_poll_t *poll, int status, int events);
 
-static void arm(struct stream_guest *guest)
+void stream_guest_arm(struct stream_guest *guest)
 {
 	int events =
 		(guest->network_full ? 0 : UV_READABLE) | (guest->socket_full ? UV_WRITABLE : 0);
@@ -63,7 +42,7 @@ static void arm(struct stream_guest *guest)
 		uv_poll_stop(&guest->poll);
 }
 
-static void end(struct stream_guest *guest, enum stream_end how, const char *why)
+void stream_guest_end(struct stream_guest *guest, enum stream_end how, const char *why)
 {
 	guest->over = true;
 	uv_poll_stop(&guest->poll);
@@ -78,7 +57,7 @@ static void end_by_length(struct stream_guest *guest)
 		 "it sent %u as the length of a frame, which is %u to %u bytes: it does not speak "
 		 "this protocol",
 		 stream_rx_next_len(&guest->rx), STREAM_FRAME_MIN, STREAM_FRAME_MAX);
-	end(guest, STREAM_END_BAD_LENGTH, why);
+	stream_guest_end(guest, STREAM_END_BAD_LENGTH, why);
 }
 
 static void end_by_eof(struct stream_guest *guest)
@@ -88,9 +67,9 @@ static void end_by_eof(struct stream_guest *guest)
 
 	snprintf(why, sizeof(why), "it hung up inside of a frame, %zu bytes of which came", left);
 	if (left)
-		end(guest, STREAM_END_CUT, why);
+		stream_guest_end(guest, STREAM_END_CUT, why);
 	else
-		end(guest, STREAM_END_CLOSED, "it hung up");
+		stream_guest_end(guest, STREAM_END_CLOSED, "it hung up");
 }
 
 /* From the guest. Return: false: over */
@@ -131,84 +110,8 @@ static bool receive(struct stream_guest *guest)
 	if (r == 0 || errno == ECONNRESET)
 		end_by_eof(guest);
 	else
-		end(guest, STREAM_END_ERROR, strerror(errno));
+		stream_guest_end(guest, STREAM_END_ERROR, strerror(errno));
 	return false;
-}
-
-/* To the guest */
-
-/* Return: bytes, 0: full, -errno: to be ended */
-static ssize_t try_send(struct stream_guest *guest, struct iovec *iov, size_t n_iov)
-{
-	const struct msghdr message = { .msg_iov = iov, .msg_iovlen = n_iov };
-	ssize_t r;
-
-	do
-		r = sendmsg(guest->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-	while (r < 0 && errno == EINTR);
-	if (r > 0)
-		return r;
-	guest->socket_full = true;
-	return r == 0 || errno == EAGAIN || errno == ENOBUFS ? 0 : -errno;
-}
-
-/* Return: bytes, 0: full, -1: over */
-static ssize_t send_iov(struct stream_guest *guest, struct iovec *iov, size_t n_iov)
-{
-	ssize_t r = try_send(guest, iov, n_iov);
-
-	if (r >= 0)
-		return r;
-	end(guest, STREAM_END_ERROR,
-	    r == -EPIPE || r == -ECONNRESET ? "it hung up" : strerror((int)-r));
-	return -1;
-}
-
-/* The rest of a frame. Return: may another one follow? */
-static bool send_left(struct stream_guest *guest)
-{
-	const void *bytes;
-	size_t len = stream_tx_left(&guest->tx, &bytes);
-	struct iovec iov = { (void *)(uintptr_t)bytes, len };
-	ssize_t sent = len ? send_iov(guest, &iov, 1) : 0;
-
-	if (sent < 0)
-		return false;
-	stream_tx_left_sent(&guest->tx, (size_t)sent);
-	guest->socket_full = (size_t)sent < len;
-	return !guest->socket_full;
-}
-
-/* Return: may another batch follow? */
-static bool send_batch(struct stream_guest *guest)
-{
-	struct frame frames[STREAM_BATCH];
-	struct iovec iov[SEND_IOVS];
-	size_t n = channel_peek(guest->channel, frames, STREAM_BATCH);
-	size_t len, n_iov;
-	ssize_t sent;
-
-	if (n == 0)
-		return false;
-	n_iov = stream_tx_gather(&guest->tx, frames, n, iov, SEND_IOVS, &len);
-	sent = send_iov(guest, iov, n_iov);
-	if (sent < 0)
-		return false;
-	channel_consume(guest->channel, stream_tx_sent(&guest->tx, frames, n, (size_t)sent));
-	guest->socket_full = (size_t)sent < len;
-	return !guest->socket_full;
-}
-
-/* Return: false: over */
-static bool pull(struct stream_guest *guest)
-{
-	bool more = send_left(guest);
-
-	for (unsigned int i = 0; i < SEND_BATCHES && more; i++)
-		more = send_batch(guest);
-	if (more)
-		guest->socket_full = true; /* it is not, and says so in the next turn */
-	return !guest->over;
 }
 
 /* Events */
@@ -223,19 +126,19 @@ static void on_event(uv_poll_t *poll, int status, int events)
 		guest->network_full = false;
 		events = UV_READABLE;
 	}
-	if ((events & UV_WRITABLE) && !pull(guest))
+	if ((events & UV_WRITABLE) && !stream_guest_pull(guest))
 		return;
 	if ((events & UV_READABLE) && !guest->network_full && !receive(guest))
 		return;
-	arm(guest);
+	stream_guest_arm(guest);
 }
 
 static void on_ready(void *opaque)
 {
 	struct stream_guest *guest = opaque;
 
-	if (!guest->over && !guest->socket_full && pull(guest))
-		arm(guest);
+	if (!guest->over && !guest->socket_full && stream_guest_pull(guest))
+		stream_guest_arm(guest);
 }
 
 static void on_writable(void *opaque)
@@ -246,36 +149,13 @@ static void on_writable(void *opaque)
 		return;
 	guest->network_full = false;
 	if (hand_on(guest))
-		arm(guest);
-}
-
-/*
- * From another guest's buffer straight to the socket. Whoever is gone is not ended here, inside of that
- * guest's send: its socket says so in the next turn, too.
- */
-static size_t on_take(void *opaque, const struct frame *frames, size_t n)
-{
-	struct stream_guest *guest = opaque;
-	struct iovec iov[SEND_IOVS];
-	size_t len, n_iov, taken = 0;
-	const void *left;
-	ssize_t sent;
-
-	if (guest->over || guest->socket_full || stream_tx_left(&guest->tx, &left) > 0)
-		return 0;
-	n_iov = stream_tx_gather(&guest->tx, frames, n, iov, SEND_IOVS, &len);
-	sent = try_send(guest, iov, n_iov);
-	if (sent > 0)
-		taken = stream_tx_sent(&guest->tx, frames, n, (size_t)sent);
-	guest->socket_full = sent < (ssize_t)len;
-	arm(guest);
-	return taken;
+		stream_guest_arm(guest);
 }
 
 static const struct channel_events channel_events = {
 	.ready = on_ready,
 	.writable = on_writable,
-	.take = on_take,
+	.take = stream_guest_take,
 };
 
 /* Making and ending */
@@ -327,7 +207,7 @@ int stream_guest_new(uv_loop_t *loop, int fd, struct port_table *table,
 	widen(fd);
 	channel_set_link(guest->channel, true);
 	guest->socket_full = true; /* looks for frames in the first turn */
-	arm(guest);
+	stream_guest_arm(guest);
 	*ret = guest;
 	return 0;
 fail:
