@@ -22,6 +22,7 @@
 #include "cli/cli.h"
 #include "cli/net_options.h"
 #include "cli/net_reload.h"
+#include "cli/net_vmnet.h"
 #include "config.h"
 #include "net/control/control.h"
 #include "net/idle.h"
@@ -217,6 +218,8 @@ static int serve(struct net_command *command)
 	r = fd_limit_raise();
 	if (r < 0)
 		log_warning("the limit of open files stays as it is: %s", strerror(-r));
+	if (command->settings->network.kind == NETWORK_VMNET)
+		net_vmnet_environment();
 	r = service_start(command);
 	if (r < 0)
 		return r;
