@@ -2,7 +2,8 @@
 /*
  * kernel_internal.h - one kernel network, for the files that make it up
  *
- * kernel_network.c makes and ends the whole, kernel_bridge.c its bridge, kernel_ports.c its ports.
+ * kernel_network.c makes and ends the whole, kernel_bridge.c its bridge, kernel_ports.c its ports,
+ * kernel_reservations.c what its DHCP keeps for guests.
  * One thread: the loop's.
  */
 #ifndef NET_KERNEL_KERNEL_INTERNAL_H
@@ -73,6 +74,14 @@ int kernel_bridged_find(struct kernel_network *kernel, char **ret_error);
 /** kernel_open() - as in struct network_ops */
 int kernel_open(struct network *network, const struct network_port *port,
 		const struct channel_events *events, void *opaque, struct channel **ret);
+
+/** kernel_reserve(), kernel_unreserve() - as in struct network_ops */
+int kernel_reserve(struct network *network, const struct network_reservation *wanted,
+		   char **ret_error);
+int kernel_unreserve(struct network *network, const uint8_t mac[FRAME_MAC]);
+
+/** kernel_check_name() - does dnsmasq take its name for one? Return: 0, -EINVAL */
+int kernel_check_name(const struct network_reservation *wanted, char **ret_error);
 
 /** kernel_port_plugged() - told by Open vSwitch: the network's end of a port's cable is in, or is not */
 void kernel_port_plugged(void *kernel_network, const char *name, bool ok);

@@ -2,9 +2,9 @@
 /*
  * ovs.c - what is to be in an Open vSwitch bridge, made so by one ovs-vsctl after the other
  *
- * Its database outlives us and our TAPs, so what we add is marked (external_ids) and found again
- * after a kill. ovs-vsctl returns when ovs-vswitchd has done what the database says, which takes
- * as long as that likes.
+ * Its database outlives us and our TAPs, so what we add is marked (external_ids), and found again
+ * after a kill (ovs_found.c). ovs-vsctl returns when ovs-vswitchd has done what the database says,
+ * which takes as long as that likes.
  *
  *	TO_ADD ----> IN ----> TO_REMOVE ----> gone
  *	 ^  | fails: after a pause
@@ -20,10 +20,8 @@
 #include <string.h>
 
 #include "net/kernel/ovs_vsctl.h"
-#include "sys/explain.h"
 #include "sys/log.h"
 
-#define MARK	 "external_ids:outrigger=yes"
 #define PAUSE_MS 5000u
 
 enum ovs_port_state { TO_ADD, IN, TO_REMOVE };
@@ -144,7 +142,7 @@ static int start_adding(struct ovs *ovs, const struct ovs_port *port)
 		"set",
 		"Interface",
 		port->name,
-		MARK,
+		OVS_MARK,
 		"--",
 		"set",
 		"Port",
@@ -296,57 +294,4 @@ void ovs_free(struct ovs *ovs)
 	while (ovs->ports)
 		forget(ovs, ovs->ports);
 	uv_close((uv_handle_t *)&ovs->timer, on_closed);
-}
-
-/* Before */
-
-/* In a list, a line each. */
-static bool lists(const char *output, const char *name)
-{
-	size_t name_len = strlen(name);
-
-	while (*output) {
-		size_t len = strcspn(output, "\n");
-
-		if (len == name_len && strncmp(output, name, len) == 0)
-			return true;
-		output += len + (output[len] == '\n');
-	}
-	return false;
-}
-
-int ovs_find_bridge(uv_loop_t *loop, const char *name, char **ret_error)
-{
-	static const char *const words[] = { "list-br", NULL };
-	char *output = NULL;
-	int r = ovs_vsctl_wait(loop, words, &output);
-
-	if (r >= 0)
-		r = output && lists(output, name);
-	else if (output)
-		explain(ret_error, r, "%.*s", (int)strcspn(output, "\n"), output);
-	free(output);
-	return r;
-}
-
-void ovs_remove_leftovers(uv_loop_t *loop)
-{
-	const char *const words[] = { "--bare", "--columns=name", "find", "Interface", MARK, NULL };
-	char *output = NULL, *rest = NULL;
-
-	if (ovs_vsctl_wait(loop, words, &output) == 0 && output) {
-		for (char *name = strtok_r(output, "\n", &rest); name;
-		     name = strtok_r(NULL, "\n", &rest)) {
-			const char *const remove[] = { "--if-exists", "del-port", name, NULL };
-			char *said = NULL;
-
-			if (if_nametoindex(name))
-				continue;
-			if (ovs_vsctl_wait(loop, remove, &said) < 0)
-				log_warning("%s stays in Open vSwitch's database: %s", name,
-					    said ? said : "no memory");
-			free(said);
-		}
-	}
-	free(output);
 }

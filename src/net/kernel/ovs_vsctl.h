@@ -10,6 +10,9 @@
 
 #include "net/kernel/child.h"
 
+/* What we add to the database has this mark: a column, and what is in it. */
+#define OVS_MARK	  "external_ids:outrigger=yes"
+
 #define OVS_VSCTL_WAIT_MS 7000u /* longer than it waits itself */
 
 /** ovs_vsctl_start() - @words: its arguments, ended by NULL. Return: 0, -ENOENT there is none, -errno */
