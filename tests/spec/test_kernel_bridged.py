@@ -302,6 +302,8 @@ esac
         self.guest(self.network, 1)
         self.assertIn("rig0p2", self.links())
         self.answer(0)
+        # Else the one that has its answer already could be given this one, too.
+        vu.wait_until(lambda: "add-port tap0 rig0p2" in self.asked(), "ovs-vsctl for the second guest")
         self.answer(0)
 
     def test_what_it_says_is_said_and_it_is_asked_again(self):
