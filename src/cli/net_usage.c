@@ -22,8 +22,8 @@ static const char before[] =
 	"  bridged  guests are on the segment of an interface of the host\n"
 	"\n"
 	"SPEC is a PATH, or parts with commas between: path=PATH or fd=N; name=NAME, mac=MAC, mtu=BYTES,\n"
-	"rate=RATE, rate-to-guest=RATE, rate-from-guest=RATE (like 100mbit), isolated=on|off, mode=0660,\n"
-	"group=NAME.\n";
+	"rate=RATE, rate-to-guest=RATE, rate-from-guest=RATE (like 100mbit), isolated=on|off,\n"
+	"source-guard=off, mode=0660, group=NAME.\n";
 
 static const char after[] =
 	"  --config FILE          read options from it first, one \"name value\" a line without the hyphens;\n"
