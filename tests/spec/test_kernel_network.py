@@ -730,14 +730,21 @@ class Refused(KernelTestCase):
         self.assertIn("package dnsmasq-base", said)
         self.assertFalse([link for link in self.links() if link.startswith("rig")])
 
-    def test_a_missing_capability_is_named_with_how_to_grant_it(self):
+    def refused_to_nobody(self, *network):
         self.directory.open_to_all = os.chmod(self.directory.path, 0o777)
         process = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", fixture.executable(),
-                                  "net", "shared", "--network", "kernel", "--stream", self.directory.join("no")],
+                                  "net", *network, "--stream", self.directory.join("no")],
                                  stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=20, check=False)
         self.assertEqual(process.returncode, 1, process.stderr)
-        for word in ("CAP_NET_ADMIN", "setcap", "AmbientCapabilities=", "--network user"):
+        for word in ("CAP_NET_ADMIN", "setcap", "AmbientCapabilities="):
             self.assertIn(word, process.stderr)
+        return process.stderr
+
+    def test_a_missing_capability_is_named_with_how_to_grant_it(self):
+        self.assertIn("--network user", self.refused_to_nobody("shared", "--network", "kernel"))
+
+    def test_who_may_not_bridge_is_not_sent_to_a_kind_that_does_not(self):
+        self.assertNotIn("--network user", self.refused_to_nobody("bridged", "--ifname", "lo"))
 
     def test_each_capability_that_dnsmasq_takes_is_named_if_it_is_missing(self):
         for missing, others in ("bind_service", "admin,net_raw"), ("raw", "admin,net_bind_service"):

@@ -39,36 +39,39 @@ static int set(const struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
-static int explain_missing(int error, const char *missing, char **ret_error)
+static int explain_missing(int error, const char *missing, const char *instead, char **ret_error)
 {
 	return explain(
 		ret_error, error,
 		"--network kernel: the capability %s is missing; run as root, or grant it "
 		"(setcap cap_net_admin,cap_net_bind_service,cap_net_raw+ep on the program, or systemd's "
-		"AmbientCapabilities=), or use --network user, which needs none",
-		missing);
+		"AmbientCapabilities=)%s",
+		missing, instead);
 }
 
 int privilege_explain(int error, char **ret_error)
 {
-	return explain_missing(error, "CAP_NET_ADMIN", ret_error);
+	return explain_missing(error, "CAP_NET_ADMIN", "", ret_error);
 }
 
 int privilege_check(const struct network_config *config, char **ret_error)
 {
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 	bool dnsmasq = config->mode != NETWORK_BRIDGED && !config->uuid_given;
+	const char *instead = config->mode == NETWORK_BRIDGED
+				      ? "" /* there is no other */
+				      : ", or use --network user, which needs none";
 	uint32_t have = 0;
 
 	if (get(data) == 0)
 		have = data[0].effective;
 	if (!(have & privilege_bit(CAP_NET_ADMIN)))
-		return privilege_explain(-EPERM, ret_error);
+		return explain_missing(-EPERM, "CAP_NET_ADMIN", instead, ret_error);
 	if (dnsmasq && !(have & privilege_bit(CAP_NET_BIND_SERVICE)))
-		return explain_missing(-EPERM, "CAP_NET_BIND_SERVICE (for DHCP and DNS)",
+		return explain_missing(-EPERM, "CAP_NET_BIND_SERVICE (for DHCP and DNS)", instead,
 				       ret_error);
 	if (dnsmasq && !(have & privilege_bit(CAP_NET_RAW)))
-		return explain_missing(-EPERM, "CAP_NET_RAW (for DHCP)", ret_error);
+		return explain_missing(-EPERM, "CAP_NET_RAW (for DHCP)", instead, ret_error);
 	return 0;
 }
 
