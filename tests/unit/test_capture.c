@@ -232,6 +232,23 @@ static void a_word_longer_than_any_name_is_refused(void **state)
 	free(error);
 }
 
+static void a_filter_that_takes_too_long_is_refused(void **state)
+{
+	char filter[1026], *error = NULL;
+	struct bpf_program program;
+
+	memset(filter, ' ', sizeof(filter));
+	memcpy(filter, "tcp", 3);
+	filter[1025] = '\0';
+	assert_int_equal(capture_filter_compile(filter, &program, &error), -EINVAL);
+	assert_non_null(strstr(error, "longer than 1024 bytes"));
+	free(error);
+	error = NULL;
+	filter[1024] = '\0';
+	assert_int_equal(capture_filter_compile(filter, &program, &error), 0);
+	pcap_freecode(&program);
+}
+
 static void a_filter_that_is_none_is_refused_in_libpcaps_words(void **state)
 {
 	struct fixture *f = *state;
@@ -340,6 +357,7 @@ int main(void)
 		TEST(names_of_hosts_are_refused),
 		TEST(filters_without_names_are_libpcaps),
 		TEST(a_word_longer_than_any_name_is_refused),
+		TEST(a_filter_that_takes_too_long_is_refused),
 		TEST(a_filter_that_is_none_is_refused_in_libpcaps_words),
 		TEST(an_fd_that_is_no_stream_socket_is_refused),
 		TEST(frames_are_cut_to_the_snap_length),
