@@ -12,13 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "vfio_user/wire.h"
 
 #define READY_MS 10000
 #define STOP_MS	 5000
@@ -257,72 +253,13 @@ void serve_end(struct served *s)
 		die("the server failed (wait status %#x)", (unsigned int)status);
 }
 
-static void send_all(int fd, const void *data, size_t len)
+bool is_asked_for(const char *name, char **names)
 {
-	if (send(fd, data, len, MSG_NOSIGNAL) != (ssize_t)len)
-		die("send: %s", strerror(errno));
-}
+	bool found = !*names;
 
-static void recv_all(int fd, void *data, size_t len)
-{
-	ssize_t n = recv(fd, data, len, MSG_WAITALL);
-
-	if (n != (ssize_t)len)
-		die("recv: %s", n < 0 ? strerror(errno) : "the server hung up");
-}
-
-size_t socket_address(const char *path, struct sockaddr_un *ret)
-{
-	*ret = (struct sockaddr_un) { .sun_family = AF_UNIX };
-	snprintf(ret->sun_path, sizeof(ret->sun_path), "%s", path);
-	return offsetof(struct sockaddr_un, sun_path) + strlen(ret->sun_path) + 1;
-}
-
-int socket_bind(const char *path)
-{
-	struct sockaddr_un sa;
-	size_t len = socket_address(path, &sa);
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	unlink(path);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, (socklen_t)len) < 0)
-		die("cannot bind to %s: %s", path, strerror(errno));
-	return fd;
-}
-
-int socket_connect(int type, const char *path, const char *own)
-{
-	struct sockaddr_un sa;
-	size_t len = socket_address(path, &sa);
-	int fd = own ? socket_bind(own) : socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, (socklen_t)len) < 0)
-		die("cannot connect to %s: %s", path, strerror(errno));
-	return fd;
-}
-
-int nic_connect(const char *path)
-{
-	static const char json[] = "{\"capabilities\":{\"max_msg_fds\":16}}";
-	static const struct wire_version version = { .major = 0, .minor = 0 };
-	struct wire_header header = { .id = 1, .command = WIRE_VERSION };
-	char request[sizeof(header) + sizeof(version) + sizeof(json)];
-	struct wire_header reply;
-	char rest[4096];
-	int fd = socket_connect(SOCK_STREAM, path, NULL);
-
-	header.size = sizeof(request);
-	memcpy(request, &header, sizeof(header));
-	memcpy(request + sizeof(header), &version, sizeof(version));
-	memcpy(request + sizeof(header) + sizeof(version), json, sizeof(json));
-	send_all(fd, request, sizeof(request));
-	recv_all(fd, &reply, sizeof(reply));
-	if (reply.flags != WIRE_TYPE_REPLY || reply.size < sizeof(reply) ||
-	    reply.size - sizeof(reply) > sizeof(rest))
-		die("the server refused the version (flags %#x, error %u)", reply.flags,
-		    reply.error);
-	recv_all(fd, rest, reply.size - sizeof(reply));
-	return fd;
+	for (; *names; names++)
+		found |= strcmp(*names, name) == 0;
+	return found;
 }
 
 static bool target_met(enum target target, double value, double limit)

@@ -75,6 +75,19 @@ size_t socket_address(const char *path, struct sockaddr_un *ret);
 /** serve_end() - of the last one: SIGTERM, wait, remove the directory. A server that failed or hangs: die() */
 void serve_end(struct served *s);
 
+/**
+ * fork_with_socket() - a child process and a stream socket between the two
+ * @ret_fd: our end; in the child, its own
+ * Return: 0 in the child, else its process
+ */
+pid_t fork_with_socket(int *ret_fd);
+
+/**
+ * is_asked_for() - by a program's arguments: names of what to measure, none for all. For a closer
+ * look with strace or perf
+ */
+bool is_asked_for(const char *name, char **names);
+
 /** nic_connect() - connect to a NIC's socket (blocking) and negotiate the version */
 int nic_connect(const char *path);
 

@@ -131,21 +131,14 @@ static void close_others(int fd)
 
 int echo_server_start(int cpu, bool polls)
 {
-	int pair[2];
-	pid_t pid;
+	int fd;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		die("socketpair: %s", strerror(errno));
-	pid = fork();
-	if (pid < 0)
-		die("fork: %s", strerror(errno));
-	if (!pid) {
+	if (fork_with_socket(&fd) == 0) {
 		if (cpu >= 0)
 			pin(cpu);
-		close_others(pair[1]);
+		close_others(fd);
 		serve_descriptions(STDERR_FILENO + 1);
 		serve_reads(STDERR_FILENO + 1, polls);
 	}
-	close(pair[1]);
-	return pair[0];
+	return fd;
 }

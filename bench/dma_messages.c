@@ -65,25 +65,17 @@ static void check_piece(const uint8_t *memory, size_t i, uint8_t first)
 		die("piece %zu has not arrived as it was", i);
 }
 
-/* A child process that ends with our end of the socket. Return: that end */
+/* Return: our end of a child's socket */
 static int start(void (*run)(int fd))
 {
-	int pair[2];
-	pid_t pid;
+	int fd;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		die("socketpair: %s", strerror(errno));
-	pid = fork();
-	if (pid < 0)
-		die("fork: %s", strerror(errno));
-	if (!pid) {
+	if (fork_with_socket(&fd) == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(pair[0]);
-		run(pair[1]);
+		run(fd);
 		_exit(0);
 	}
-	close(pair[1]);
-	return pair[0];
+	return fd;
 }
 
 /* The stranger. */

@@ -10,7 +10,6 @@
  * two calls, whatever is in them, while a switch has to look at each frame.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "lane.h"
 
@@ -70,22 +69,12 @@ static void measure(const struct measured *m, const struct served *s)
 	});
 }
 
-/* Arguments: the names of those to measure; none: all. For a closer look with strace or perf. */
-static bool is_asked_for(const struct measured *m, char **names)
-{
-	bool found = !*names;
-
-	for (; *names; names++)
-		found |= strcmp(*names, m->name) == 0;
-	return found;
-}
-
 int main(int argc, char **argv)
 {
 	struct served s;
 
 	for (size_t i = 0; i < sizeof(measured) / sizeof(measured[0]); i++) {
-		if (!is_asked_for(&measured[i], argv + 1))
+		if (!is_asked_for(measured[i].name, argv + 1))
 			continue;
 		watchdog(60);
 		pin_apart(0);

@@ -285,16 +285,6 @@ static void measure(const struct measured *m, struct tap_loop *loop)
 	serve_end(&s);
 }
 
-/* Arguments: the names of those to measure; none: all. */
-static bool is_asked_for(const struct measured *m, char **names)
-{
-	bool found = !*names;
-
-	for (; *names; names++)
-		found |= strcmp(*names, m->name) == 0;
-	return found;
-}
-
 int main(int argc, char **argv)
 {
 	const char *why_not;
@@ -310,7 +300,7 @@ int main(int argc, char **argv)
 	come_first();
 	tap_loop_open(&loop);
 	for (size_t i = 0; i < sizeof(measured) / sizeof(measured[0]); i++) {
-		if (is_asked_for(&measured[i], argv + 1))
+		if (is_asked_for(measured[i].name, argv + 1))
 			measure(&measured[i], &loop);
 	}
 	return 0;

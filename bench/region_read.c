@@ -73,24 +73,13 @@ _Noreturn static void echo(int fd)
 	_exit(0);
 }
 
-/* A child process that ends with our end of the socket. Return: that end */
 static int echo_start(void)
 {
-	int pair[2];
+	int fd;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		die("socketpair: %s", strerror(errno));
-
-	pid_t pid = fork();
-
-	if (pid < 0)
-		die("fork: %s", strerror(errno));
-	if (!pid) {
-		close(pair[0]);
-		echo(pair[1]);
-	}
-	close(pair[1]);
-	return pair[0];
+	if (fork_with_socket(&fd) == 0)
+		echo(fd);
+	return fd;
 }
 
 /* n requests out in one system call, n replies in with as few as it takes. Return: ns */
