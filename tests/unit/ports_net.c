@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "counter_of.h"
 #include "fds.h"
 
 #define WAIT_MS 20000u
@@ -153,27 +154,11 @@ bool ports_until_port(struct ports_net *p, const char *name, bool there)
 	return ports_until(p, port_is_as_awaited, &awaited);
 }
 
-struct sought {
-	const char *name;
-	uint64_t value;
-	bool found;
-};
-
-static void seek(void *opaque, const char *name, uint64_t value)
-{
-	struct sought *sought = opaque;
-
-	if (strcmp(sought->name, name) == 0) {
-		sought->value = value;
-		sought->found = true;
-	}
-}
-
 uint64_t ports_counter(struct port_socket *socket, const char *name)
 {
-	struct sought sought = { .name = name };
+	struct counter_sought sought = { .name = name };
 
-	port_socket_each_counter(socket, seek, &sought);
+	port_socket_each_counter(socket, counter_seek, &sought);
 	assert_true(sought.found);
 	return sought.value;
 }

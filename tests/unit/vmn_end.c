@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "counter_of.h"
 #include "fds.h"
 #include "net/vmnet/vmn_internal.h"
 
@@ -244,27 +245,11 @@ uint32_t vmn_sent_number(unsigned int i, unsigned int n)
 	return number;
 }
 
-struct sought {
-	const char *name;
-	uint64_t value;
-	bool found;
-};
-
-static void seek(void *opaque, const char *name, uint64_t value)
-{
-	struct sought *sought = opaque;
-
-	if (strcmp(sought->name, name) == 0) {
-		sought->value = value;
-		sought->found = true;
-	}
-}
-
 uint64_t vmn_counter(struct vmn_end *end, const char *name)
 {
-	struct sought sought = { .name = name };
+	struct counter_sought sought = { .name = name };
 
-	network_each_counter(end->network, seek, &sought);
+	network_each_counter(end->network, counter_seek, &sought);
 	assert_true(sought.found);
 	return sought.value;
 }
