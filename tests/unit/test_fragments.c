@@ -617,6 +617,20 @@ static void a_packet_in_one_fragment_is_whole_at_once(void **state)
 	assert_whole(f, 13);
 }
 
+/* RFC 6946, section 4: "in isolation from any other packets/fragments" */
+static void a_packet_in_one_fragment_leaves_others_of_its_number_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(give(f, 0, 1000, MORE), WAITS);
+	assert_int_equal(give(f, 0, 500, LAST), WHOLE);
+	assert_whole(f, 500);
+	assert_int_equal(counters(f)->waiting, 1);
+	assert_int_equal(give(f, 1000, 100, LAST), WHOLE);
+	assert_whole(f, 1100);
+	assert_int_equal(counters(f)->overlapping, 0);
+}
+
 static void what_is_no_fragment_is_not_taken_for_one(void **state)
 {
 	struct fixture *f = *state;
@@ -786,6 +800,7 @@ int main(void)
 		one_test(discovery_does_not_come_in_fragments, setup6),
 		one_test(fragments_of_fragments_are_dropped, setup6),
 		one_test(a_packet_in_one_fragment_is_whole_at_once, setup6),
+		one_test(a_packet_in_one_fragment_leaves_others_of_its_number_alone, setup6),
 		both_test(what_is_no_fragment_is_not_taken_for_one),
 		both_test(what_is_split_can_be_put_together),
 		both_test(what_fits_is_not_split),

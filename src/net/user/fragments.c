@@ -289,6 +289,20 @@ static bool packet_finish(struct fragments *fragments, struct packet *packet, co
 	return true;
 }
 
+/* A whole packet in one fragment has nothing to do with others of its key (RFC 6946): no place. */
+static bool take_alone(struct fragments *fragments, const struct fragment *fragment,
+		       const uint8_t **frame, size_t *len)
+{
+	struct packet packet = { .key = fragment->key };
+
+	fragments->counters.waiting++; /* until its end */
+	(void)packet_add(fragments, &packet, fragment);
+	if (!packet.refused)
+		return packet_finish(fragments, &packet, frame, len);
+	packet_end(fragments, &packet);
+	return false;
+}
+
 bool fragments_take(struct fragments *fragments, uint64_t now_ms, uint64_t owner,
 		    const uint8_t **frame, size_t *len)
 {
@@ -303,6 +317,8 @@ bool fragments_take(struct fragments *fragments, uint64_t now_ms, uint64_t owner
 		fragments->counters.invalid++;
 		return false;
 	}
+	if (fragment.offset == 0 && !fragment.more)
+		return take_alone(fragments, &fragment, frame, len);
 	packet = packet_of(fragments, now_ms, &fragment.key);
 	if (packet->refused)
 		return false;
