@@ -154,6 +154,16 @@ def questions(sources, addresses, protocols=ALL, **options):
 		for source in sources for address in addresses for protocol in protocols]
 
 
+def use_vmnet(registry):
+	"""libvmnet starts networks of its own: with this outrigger, registered in this folder."""
+	os.environ['OUTRIGGER_PROGRAM'] = harness.OUTRIGGER
+	os.environ['OUTRIGGER_VMNET_DIR'] = registry
+	said = subprocess.run([harness.OUTRIGGER, 'net', 'bridged', '--network', 'vmnet', '--ifname', 'none', '--stream',
+			       f'{registry}-none'], capture_output=True, text=True).stderr
+	if 'was built without it' in said:
+		raise unittest.SkipTest('networks of kind vmnet need a build by clang')
+
+
 class NetCase(unittest.TestCase):
 	"""Networks and guests that are gone after the test, or with on_class=True after its class."""
 
@@ -167,18 +177,7 @@ class NetCase(unittest.TestCase):
 				raise unittest.SkipTest(f'kernel networks need {tool}')
 		cls.tmp = cls.enterClassContext(harness.TemporaryDirectory())
 		if cls.network == 'vmnet':
-			cls.use_vmnet()
-
-	@classmethod
-	def use_vmnet(cls):
-		"""libvmnet starts networks of its own: with this outrigger, registered in this class's folder."""
-		program = harness.OUTRIGGER
-		os.environ['OUTRIGGER_PROGRAM'] = program
-		os.environ['OUTRIGGER_VMNET_DIR'] = os.path.join(cls.tmp, 'vmnet')
-		said = subprocess.run([program, 'net', 'bridged', '--network', 'vmnet', '--ifname', 'none', '--stream',
-				       os.path.join(cls.tmp, 'none')], capture_output=True, text=True).stderr
-		if 'was built without it' in said:
-			raise unittest.SkipTest('networks of kind vmnet need a build by clang')
+			use_vmnet(os.path.join(cls.tmp, 'vmnet'))
 
 	def shortDescription(self):
 		words = self._testMethodName.removeprefix('test_').replace('_', ' ')
