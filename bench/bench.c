@@ -230,6 +230,17 @@ void serve_nics(struct served *s)
 				    other, "--log-level", "warning", NULL });
 }
 
+void serve_vmnet(struct served *s, const char *network)
+{
+	char stream[96];
+
+	make_dir(s);
+	served_path(s, "stream", stream, sizeof(stream));
+	start(s, (const char *[]) { getenv("OUTRIGGER"), "net", "host", "--network", "vmnet",
+				    "--net-uuid", network, "--stream", stream, "--log-level",
+				    "warning", NULL });
+}
+
 void served_path(const struct served *s, const char *name, char *buf, size_t size)
 {
 	snprintf(buf, size, "%s/%s", s->dir, name);

@@ -60,6 +60,9 @@ void serve_kernel_nics(struct served *s);
 /** serve_nics() - `outrigger net host`, NICs "nic" and "nic-b" */
 void serve_nics(struct served *s);
 
+/** serve_vmnet() - `outrigger net host --network vmnet`, socket "stream", of this network's UUID */
+void serve_vmnet(struct served *s, const char *network);
+
 /** served_path() - of a file in its directory, which goes with it: see remove_dir() */
 void served_path(const struct served *s, const char *name, char *buf, size_t size);
 

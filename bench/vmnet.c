@@ -23,6 +23,7 @@
 #include "bench.h"
 #include "net/vmnet/vmn_network.h"
 #include "virtio/driver/net_driver.h"
+#include "vmnet_registry.h"
 
 #define ROUNDS	   201u
 #define ROUND_MS   10u
@@ -287,15 +288,12 @@ int main(void)
 {
 	static struct pair pairs[2];
 	struct served s;
-	char registry[96];
 
 	watchdog(120);
 	come_first();
 	pin_apart(0); /* what is started now: the reference's network, and libvmnet's */
 	serve_nics(&s);
-	served_path(&s, "vmnet", registry, sizeof(registry));
-	setenv("OUTRIGGER_PROGRAM", getenv("OUTRIGGER"), 1);
-	setenv("OUTRIGGER_VMNET_DIR", registry, 1);
+	vmnet_registry_use(&s);
 	open_channels(&pairs[0]);
 	pin_apart(1);
 	threads_follow();
@@ -311,5 +309,6 @@ int main(void)
 	net_driver_free(pairs[1].drivers[0]);
 	net_driver_free(pairs[1].drivers[1]);
 	serve_end(&s);
+	vmnet_registry_end(&s);
 	return 0;
 }
