@@ -124,8 +124,11 @@ int registry_lock(struct registry *registry, char **ret_error)
 
 void registry_unlock(struct registry *registry)
 {
-	if (registry->lock >= 0)
+	if (registry->lock >= 0) {
+		/* A child that the program forked meanwhile has the open file, too. */
+		flock(registry->lock, LOCK_UN);
 		close(registry->lock);
+	}
 	registry->lock = -1;
 }
 
