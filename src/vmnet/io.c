@@ -15,6 +15,7 @@
 #include "vmnet/write_offload.h"
 
 #define ROOM_TIMEOUT_MS 100u
+#define LOOKED_AT_MAX	INTERFACE_BATCH /* who floods with what is not delivered ends a read, too */
 
 static vmnet_return_t check_count(const struct vmpktdesc *packets, const int *n)
 {
@@ -72,15 +73,16 @@ static bool copy_out(const struct interface *interface, const struct frame *fram
 static int read_all(struct interface *interface, struct vmpktdesc *packets, int n)
 {
 	struct frame frames[INTERFACE_BATCH];
-	size_t got;
+	size_t got, looked_at = 0;
 	int done = 0;
 
-	while (done < n &&
+	while (done < n && looked_at < LOOKED_AT_MAX &&
 	       (got = net_driver_peek(interface->driver, frames, (size_t)(n - done))) > 0) {
 		for (size_t i = 0; i < got; i++)
 			done += copy_out(interface, &frames[i], &packets[done],
 					 &interface->slots[done]);
 		net_driver_consume(interface->driver, got);
+		looked_at += got;
 		interface->consumed = true;
 	}
 	return done;

@@ -252,6 +252,28 @@ static void a_frame_that_is_too_long_is_not_delivered(void **state)
 	fake_stopped(interface, queue);
 }
 
+/* Else who floods the segment with tagged frames of full length keeps a reader for ever. */
+static void frames_that_are_not_delivered_end_a_read_too(void **state)
+{
+	interface_ref interface = fake_started(queue, NULL);
+	int n = 1, reads = 0;
+
+	for (unsigned int i = 0; i < FAKE_FRAMES - 2; i++)
+		fake_deliver(2, PLAIN + 4);
+	fake_deliver(7, 61);
+	assert_int_equal(vmnet_read(interface, packets, &n), VMNET_SUCCESS);
+	assert_int_equal(n, 0);
+	assert_true(fake_waiting() > 1);
+	while (n == 0 && reads++ < 4) {
+		n = 1;
+		size_packet(0, PLAIN);
+		assert_int_equal(vmnet_read(interface, packets, &n), VMNET_SUCCESS);
+	}
+	assert_int_equal(n, 1);
+	assert_int_equal(packets[0].vm_pkt_size, 61);
+	fake_stopped(interface, queue);
+}
+
 static void with_a_virtio_header_both_ways_have_one(void **state)
 {
 	interface_ref interface = with(vmnet_enable_virtio_header_key);
@@ -367,6 +389,7 @@ int main(void)
 		TEST(slots_that_are_too_small_lose_no_packet),
 		TEST(a_slot_may_come_back_with_the_iov_len_of_its_last_packet),
 		TEST(a_frame_that_is_too_long_is_not_delivered),
+		TEST(frames_that_are_not_delivered_end_a_read_too),
 		TEST(with_a_virtio_header_both_ways_have_one),
 		TEST(checksum_offload_finishes_and_drops_nonsense),
 		TEST(segmentation_cuts_what_is_longer_than_the_mtu),
