@@ -68,6 +68,10 @@ class Sources(unittest.TestCase):
         for path in ENGINE:
             self.assertNotRegex(code_of(path), r'\bgoto\b', path)
 
+    def test_r7_no_number_of_64_bits_is_printed_by_a_length_modifier(self):
+        for path in ENGINE:
+            self.assertNotRegex(text_of(path), r'%[-+ #0-9.*]*l+[diux]', path)
+
     def test_r9_no_double_semicolon(self):
         for path in ENGINE:
             self.assertNotRegex(code_of(path), r';\s*;', path)

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 
 #include "net/vmnet/vmn_answer.h"
 #include "net/vmnet/vmn_newer.h"
@@ -113,9 +114,9 @@ static int change_in_time(change change, interface_ref interface,
 		r = vmn_answer_wait(answer, answer_ms, &status, NULL);
 	if (r < 0)
 		return explain(ret_error, r,
-			       "vmnet has not answered in %llu ms; whether it forwards the port is "
-			       "not known",
-			       (unsigned long long)answer_ms);
+			       "vmnet has not answered in %" PRIu64
+			       " ms; whether it forwards the port is not known",
+			       answer_ms);
 	if (status == VMNET_SUCCESS)
 		return 0;
 	return explain(ret_error, vmn_status_errno(status), "vmnet would not: %s",

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 
 #include "net/network_text.h"
 #include "net/vmnet/vmn_answer.h"
@@ -121,8 +122,8 @@ static int create_in_time(void *configuration, uint64_t answer_ms, void **ret, c
 	dispatch_release(queue);
 	r = vmn_answer_wait(answer, answer_ms, &status, &object);
 	if (r < 0)
-		return explain(ret_error, r, "vmnet has not made a network in %llu ms",
-			       (unsigned long long)answer_ms);
+		return explain(ret_error, r, "vmnet has not made a network in %" PRIu64 " ms",
+			       answer_ms);
 	if (status != VMNET_SUCCESS)
 		return say(ret_error, "vmnet cannot make a network", status);
 	*ret = object;
