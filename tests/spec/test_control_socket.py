@@ -196,8 +196,8 @@ class Framing(ControlTestCase):
             answers += "result" in answer
         self.assertEqual(answers, whole)
 
-    def test_65th_client_is_told_and_refused(self):
-        clients = [self.control() for _ in range(64)]
+    def test_257th_client_is_told_and_refused(self):
+        clients = [self.control() for _ in range(256)]
         for client in clients:    # accepted, not only waiting
             client.call("leases")
         refused = self.control()

@@ -300,6 +300,26 @@ static void *keep_reading(void *unused)
 	return unused;
 }
 
+/* More than a network has guests on sockets of one port. */
+static void seventy_interfaces_are_in_one_network(void **state)
+{
+	static struct end ends[70];
+	uint8_t packet[60];
+
+	for (size_t i = 0; i < 70; i++)
+		start(&ends[i], NULL);
+	fill_number(packet, 7, sizeof(packet));
+	assert_int_equal(send_one(&ends[69], packet, sizeof(packet)), VMNET_SUCCESS);
+	for (size_t i = 0; i < 69; i++)
+		assert_int_equal(next(&ends[i],
+				      ^(const uint8_t *got, size_t len) {
+					return is_number(got, len);
+				      }),
+				 60);
+	for (size_t i = 0; i < 70; i++)
+		stop(&ends[i]);
+}
+
 static void stopping_under_load_is_safe(void **state)
 {
 	pthread_t reader, writer;
@@ -340,6 +360,7 @@ int main(void)
 		cmocka_unit_test(checksums_are_finished_and_headers_come_off),
 		cmocka_unit_test(a_larger_mtu_carries_larger_packets),
 		cmocka_unit_test(interfaces_come_and_go_without_a_trace),
+		cmocka_unit_test(seventy_interfaces_are_in_one_network),
 		cmocka_unit_test(stopping_under_load_is_safe),
 	};
 

@@ -5,6 +5,7 @@
 #include "net/control/control.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,13 +47,14 @@ static const struct control_client_events client_events = { .gone = on_gone };
 /* Told, as far as the socket takes it, which for a new one it does. */
 static void turn_away(struct control *control, int fd)
 {
-	char *text;
+	char *text, why[64];
 
 	log_limited(
 		&control->refused, LOG_LEVEL_WARNING,
 		"control: a client is refused: %u are connected, which is the most there may be",
 		CONTROL_CLIENTS_MAX);
-	if (control_refusal(-EBUSY, "64 clients are connected; disconnect one", &text) >= 0) {
+	snprintf(why, sizeof(why), "%u clients are connected; disconnect one", CONTROL_CLIENTS_MAX);
+	if (control_refusal(-EBUSY, why, &text) >= 0) {
 		struct iovec whole = { .iov_base = text, .iov_len = strlen(text) };
 
 		(void)sock_msg_send(fd, &whole, 1, NULL, 0);

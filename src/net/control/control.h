@@ -10,7 +10,7 @@
 #include "net/service.h"
 
 #define CONTROL_PROTOCOL    1
-#define CONTROL_CLIENTS_MAX 64u
+#define CONTROL_CLIENTS_MAX 256u /* each interface of libvmnet is one, too */
 
 struct control;
 struct control_client;
