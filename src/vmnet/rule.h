@@ -7,7 +7,7 @@
 #ifndef VMNET_RULE_H
 #define VMNET_RULE_H
 
-#include "vmnet/backend.h"
+#include "vmnet/networks/backend.h"
 
 /** rule_is_valid() - protocol, family and external port */
 bool rule_is_valid(const struct backend_forward *rule);

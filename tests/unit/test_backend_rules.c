@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmnet/backend_rules.h"
-#include "vmnet/record.h"
+#include "vmnet/networks/backend_rules.h"
+#include "vmnet/networks/record.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmnet/launch_words.h"
+#include "vmnet/networks/launch_words.h"
 
 #define BEGINS \
 	"outrigger net shared --network=user --background --exit-when-idle=0 --control path=/run/c"

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "vmnet/registry.h"
+#include "vmnet/networks/registry.h"
 
 static char dir[] = "/tmp/rig-registry-XXXXXX";
 

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "net/kernel/host_scan.h"
-#include "vmnet/keys.h"
-#include "vmnet/shared_interfaces.h"
+#include "vmnet/keys/keys.h"
+#include "vmnet/keys/shared_interfaces.h"
 
 static const uuid_t id = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "vmnet/interface.h"
+#include "vmnet/interfaces/interface.h"
 #include "vmnet_fake.h"
 
 static const uuid_t id = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };

@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 
 #include "virtio/driver/net_driver.h"
-#include "vmnet/backend.h"
+#include "vmnet/networks/backend.h"
 
 #define FAKE_FRAMES 512u
 #define FAKE_LEN    2048u

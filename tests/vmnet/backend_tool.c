@@ -25,7 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vmnet/backend.h"
+#include "vmnet/networks/backend.h"
 
 static struct vmnet_backend *backend;
 static int port = -1;

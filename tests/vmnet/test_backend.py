@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Networks that programs share: who finds, starts and ends them (src/vmnet/backend.h)."""
+"""Networks that programs share: who finds, starts and ends them (src/vmnet/networks/backend.h)."""
 import fcntl
 import json
 import os
