@@ -169,7 +169,7 @@ int spec_mode(const char *value, mode_t *ret, char **ret_error)
 int spec_group(const char *value, gid_t *ret, char **ret_error)
 {
 	const struct group *group;
-	uint64_t id;
+	uint64_t id = 0;
 
 	if (*value && !value[strspn(value, "0123456789")]) {
 		int r = spec_number(value, 0, (gid_t)-2, &id, ret_error);
