@@ -59,11 +59,23 @@ static int check_host6(const struct network_config *config, char **ret_error)
 	return 0;
 }
 
+static int check_offloads(const struct network_config *config, char **ret_error)
+{
+	if (!config->offloads || config->kind == NETWORK_VMNET)
+		return 0;
+	return explain(ret_error, -EINVAL,
+		       "--offloads on: a network of kind %s has frames of no other size than its "
+		       "guests'; leave it out, or use --network vmnet",
+		       network_kind_name(config->kind));
+}
+
 int network_check_features(const struct network_config *config, char **ret_error)
 {
 	int r = check_way_out(config, ret_error);
 
 	if (r >= 0)
 		r = check_services(config, ret_error);
+	if (r >= 0)
+		r = check_offloads(config, ret_error);
 	return r < 0 ? r : check_host6(config, ret_error);
 }

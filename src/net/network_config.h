@@ -81,6 +81,7 @@ struct network_config {
 	bool no_nat44, no_nat66; /* shared: no way out by IPv4, by IPv6; see outrigger(1) */
 	bool no_dns, no_ra;	 /* nobody tells guests of a name server, of a router by IPv6 */
 	const char *uplink;	 /* shared: leave by this interface only; NULL: as routes go */
+	bool offloads; /* kind vmnet: take packets that are larger than the MTU, cut them */
 
 	struct network_dhcp dhcp;
 	struct network_reservation *reservations;

@@ -25,10 +25,6 @@
 #define TCP_SUM	      16u
 #define UDP_SUM	      6u
 
-#define GSO_TCP4      1u
-#define GSO_TCP6      4u
-#define GSO_ECN	      0x80u /* a bit besides; segments are cut the same */
-
 static int plan_partial(struct offload_plan *plan, const struct frame_header *header)
 {
 	size_t start = le16(header->csum_start);
@@ -80,11 +76,11 @@ static int plan_segments(struct offload_plan *plan, uint16_t mtu, uint16_t gso_s
 static int plan_header(struct offload_plan *plan, const struct offload_want *want,
 		       const struct frame_header *header, uint16_t *ret_gso_size)
 {
-	unsigned int type = header->gso_type & ~GSO_ECN;
+	unsigned int type = header->gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
 
 	if (type != VIRTIO_NET_HDR_GSO_NONE) {
 		if (!want->segment || !plan->at.tcp || header->gso_size == 0 ||
-		    type != (plan->at.v4 ? GSO_TCP4 : GSO_TCP6))
+		    type != (plan->at.v4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6))
 			return -EINVAL;
 		*ret_gso_size = le16(header->gso_size);
 		return 0;

@@ -162,6 +162,9 @@ static_assert(sizeof(struct virtio_net_config) == 12, "5.1.4: mtu ends at 12");
 /* "5.1.6 Device Operation": flags and gso_type of the header */
 #define VIRTIO_NET_HDR_F_NEEDS_CSUM 1u
 #define VIRTIO_NET_HDR_GSO_NONE	    0u
+#define VIRTIO_NET_HDR_GSO_TCPV4    1u
+#define VIRTIO_NET_HDR_GSO_TCPV6    4u
+#define VIRTIO_NET_HDR_GSO_ECN	    0x80u /* a bit besides; segments are cut the same */
 
 /* "5.1.6.5 Control Virtqueue" */
 enum virtio_net_ctrl_class {

@@ -104,3 +104,12 @@ class VmnetSharedIsolated(Rules, NetCase):
 	"""vmnet, shared, isolated"""
 	network = 'vmnet'
 	isolated = True
+
+
+class VmnetSharedOffloads(Rules, NetCase):
+	"""vmnet, shared, with offloads"""
+	network = 'vmnet'
+
+	@classmethod
+	def options(cls, number):
+		return [*super().options(number), '--offloads', 'on']

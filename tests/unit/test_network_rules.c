@@ -101,6 +101,16 @@ static void a_way_out_is_for_shared_networks(void **state)
 	}
 }
 
+static void offloads_are_vmnets(void **state)
+{
+	struct network_config config = default_of(NETWORK_SHARED);
+
+	config.offloads = true;
+	bad(&config, "--offloads on: a network of kind user ", "use --network vmnet");
+	config.kind = NETWORK_VMNET;
+	good(&config);
+}
+
 static void a_bridged_network_has_the_services_of_its_segment(void **state)
 {
 	for (enum network_mode mode = NETWORK_SHARED; mode <= NETWORK_BRIDGED; mode++) {
@@ -414,6 +424,7 @@ int main(void)
 		cmocka_unit_test(an_interface_is_for_bridged_networks_and_needed_there),
 		cmocka_unit_test(an_identifier_is_for_host_networks),
 		cmocka_unit_test(a_way_out_is_for_shared_networks),
+		cmocka_unit_test(offloads_are_vmnets),
 		cmocka_unit_test(a_bridged_network_has_the_services_of_its_segment),
 		cmocka_unit_test(the_hosts_ipv6_address_is_of_a_named_network_with_addresses),
 		cmocka_unit_test(a_nat66_prefix_is_for_shared_networks),

@@ -165,6 +165,7 @@ static const struct {
 	{ "nat44", "no", "neither on nor off" },
 	{ "nat66", "", "neither on nor off" },
 	{ "uplink", "a/b", "no name of an interface" },
+	{ "offloads", "yes", "neither on nor off" },
 	{ "dns-proxy", "0", "neither on nor off" },
 	{ "router-advertisement", "x", "neither on nor off" },
 	{ "exit-when-idle", "86401", "seconds: " },

@@ -105,10 +105,10 @@ unsigned int vmn_pull(struct vmn_end *end)
 
 	while ((n = channel_peek(end->channel, frames, 16)) > 0) {
 		for (size_t i = 0; i < n; i++) {
-			const struct iovec *iov = frames[i].iov;
+			const struct iovec *iov = &frames[i].iov[frames[i].n_iov - 1];
 			unsigned int at = end->n_got++ % DOUBLE_PACKETS;
 
-			end->got_len[at] = iov->iov_len;
+			end->got_len[at] = frames[i].len;
 			memcpy(&end->got[at],
 			       (const char *)iov->iov_base + iov->iov_len - sizeof(uint32_t),
 			       sizeof(uint32_t));
@@ -178,7 +178,12 @@ static bool has_link(struct vmn_end *end)
 
 void vmn_ready(struct vmn_end *end)
 {
-	vmn_network_of(end, NETWORK_SHARED, NULL);
+	vmn_ready_as(end, NULL);
+}
+
+void vmn_ready_as(struct vmn_end *end, void (*change)(struct network_config *config))
+{
+	vmn_network_of(end, NETWORK_SHARED, change);
 	assert_int_equal(end->result, 0);
 	double_script.start_held = true;
 	vmn_plug(end);

@@ -48,6 +48,7 @@ void vmn_end_network(struct vmn_end *end); /* and run the loop until nothing is 
 
 /* A shared network with a port, whose interface has started. */
 void vmn_ready(struct vmn_end *end);
+void vmn_ready_as(struct vmn_end *end, void (*change)(struct network_config *config));
 
 void vmn_turn(struct vmn_end *end); /* what there is to do now */
 void vmn_until(struct vmn_end *end, bool (*is_so)(struct vmn_end *end)); /* fails if it never is */

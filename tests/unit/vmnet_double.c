@@ -16,6 +16,11 @@ struct packet {
 	uint8_t bytes[DOUBLE_PACKET];
 };
 
+struct unread {
+	size_t len;
+	uint8_t *bytes;
+};
+
 struct vmnet_interface {
 	xpc_object_t description;
 	dispatch_queue_t queue; /* of the last callback, or of start */
@@ -24,7 +29,8 @@ struct vmnet_interface {
 	void (^held_stop)(void);
 	bool start_released, stop_released;
 	bool started, stopping, gone, firing;
-	struct packet *unread, *sent;
+	struct unread *unread;
+	struct packet *sent;
 	unsigned int first, end, n_sent;
 };
 
@@ -111,7 +117,7 @@ interface_ref vmnet_start_interface(xpc_object_t description, dispatch_queue_t q
 	iface = &ifaces[number];
 	*iface = (struct vmnet_interface) { .description = xpc_retain(description),
 					    .queue = queue,
-					    .unread = calloc(DOUBLE_PACKETS, sizeof(struct packet)),
+					    .unread = calloc(DOUBLE_PACKETS, sizeof(struct unread)),
 					    .sent = calloc(DOUBLE_PACKETS, sizeof(struct packet)) };
 	double_unlock();
 	dispatch_retain(queue);
@@ -262,14 +268,25 @@ vmnet_return_t vmnet_interface_set_event_callback(interface_ref iface, interface
 
 void double_arrive(unsigned int i, uint32_t number, size_t len)
 {
+	uint8_t bytes[2048];
+
+	if (len < sizeof(number) || len > sizeof(bytes))
+		abort();
+	memset(bytes, 0x5a, len);
+	memcpy(bytes + len - sizeof(number), &number, sizeof(number));
+	double_arrive_as(i, bytes, len);
+}
+
+void double_arrive_as(unsigned int i, const void *bytes, size_t len)
+{
 	struct vmnet_interface *iface = &ifaces[i];
-	struct packet *packet;
+	struct unread *packet;
 
 	double_lock();
 	packet = &iface->unread[iface->end++ % DOUBLE_PACKETS];
+	free(packet->bytes); /* nobody has read it: it is lost */
 	packet->len = len;
-	memset(packet->bytes, 0x5a, len);
-	memcpy(packet->bytes + len - sizeof(number), &number, sizeof(number));
+	packet->bytes = memcpy(malloc(len), bytes, len);
 	double_unlock();
 	fire(iface);
 }
@@ -292,9 +309,11 @@ static bool well_described(const struct vmpktdesc *packet)
 	       packet->vm_pkt_iov->iov_len == packet->vm_pkt_size;
 }
 
-static void fill(struct vmpktdesc *to, const struct packet *from)
+static void fill(struct vmpktdesc *to, struct unread *from)
 {
 	memcpy(to->vm_pkt_iov->iov_base, from->bytes, from->len);
+	free(from->bytes);
+	from->bytes = NULL;
 	to->vm_pkt_size = double_script.read_size ? double_script.read_size : from->len;
 }
 
@@ -428,6 +447,8 @@ void double_reset(void)
 			Block_release(iface->held_start);
 		if (iface->held_stop)
 			Block_release(iface->held_stop);
+		for (unsigned int packet = 0; iface->unread && packet < DOUBLE_PACKETS; packet++)
+			free(iface->unread[packet].bytes);
 		free(iface->unread);
 		free(iface->sent);
 		xpc_release(iface->description);

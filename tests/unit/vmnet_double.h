@@ -18,7 +18,7 @@
 
 #define DOUBLE_IFACES  8u
 #define DOUBLE_PACKETS 1024u
-#define DOUBLE_PACKET  1600u
+#define DOUBLE_PACKET  1600u /* of those that were sent */
 
 /** struct double_script - zero: all goes well. A status of 0 is VMNET_SUCCESS */
 struct double_script {
@@ -89,6 +89,9 @@ xpc_object_t double_description(unsigned int i);
 
 /** double_arrive() - a packet of @len bytes, the @number in its last 4; its event fires */
 void double_arrive(unsigned int i, uint32_t number, size_t len);
+
+/** double_arrive_as() - this very packet; its event fires */
+void double_arrive_as(unsigned int i, const void *packet, size_t len);
 
 /** double_fire() - an event, whatever there is to read, also if nobody is registered any more */
 void double_fire(unsigned int i);

@@ -29,6 +29,9 @@ const char *const vmnet_host_ip_address_key = "vmnet_host_ip_address";
 const char *const vmnet_host_subnet_mask_key = "vmnet_host_subnet_mask";
 const char *const vmnet_host_ipv6_address_key = "vmnet_host_ipv6_address";
 const char *const vmnet_enable_isolation_key = "vmnet_enable_isolation";
+const char *const vmnet_enable_tso_key = "vmnet_enable_tso";
+const char *const vmnet_enable_checksum_offload_key = "vmnet_enable_checksum_offload";
+const char *const vmnet_enable_virtio_header_key = "vmnet_enable_virtio_header";
 const char *const vmnet_read_max_packets_key = "vmnet_read_max_packets";
 const char *const vmnet_write_max_packets_key = "vmnet_write_max_packets";
 

@@ -174,6 +174,11 @@ static int set_nat66(struct net_settings *settings, char *value, char **ret_erro
 	return r;
 }
 
+static int set_offloads(struct net_settings *settings, char *value, char **ret_error)
+{
+	return spec_on_off(value, &settings->network.offloads, ret_error);
+}
+
 static int set_host6(struct net_settings *settings, char *value, char **ret_error)
 {
 	if (inet_pton(AF_INET6, value, &settings->network.host6) != 1)
@@ -228,6 +233,10 @@ const struct setting network_settings[] = {
 	  set_uplink },
 	{ "ifname", SETTING_VALUE, "IF",
 	  "bridged only: the bridge or interface of the host to plug into", set_ifname },
+	{ "offloads", SETTING_VALUE, "on|off",
+	  "vmnet only: take TCP in packets of up to 64 KiB, cut them for guests;\n"
+	  "default: off",
+	  set_offloads },
 	{ "state-dir", SETTING_VALUE, "DIR", "leases live here and survive a restart",
 	  set_state_dir },
 	{ 0 },

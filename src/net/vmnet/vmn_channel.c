@@ -176,14 +176,17 @@ static void on_pending(void *opaque)
 static void on_started(void *opaque, const struct vmn_facts *facts)
 {
 	struct vmn_channel *channel = opaque;
+	struct vmn_offloads offloads = vmn_desc_offloads(&channel->network->config);
 
 	vmn_network_started(channel->network, facts);
 	log_debug("port %s: vmnet has started its interface, MAC address %s, MTU %u, frames up to "
 		  "%zu bytes, %u a call",
 		  channel->name, facts->mac[0] ? facts->mac : "none", facts->mtu, facts->max_packet,
 		  facts->write_packets);
-	vmn_ring_init(&channel->ring, &channel->network->memory, facts);
+	vmn_ring_init(&channel->ring, &channel->network->memory, facts, &offloads);
 	channel->write_packets = facts->write_packets;
+	channel->longest = offloads.segments ? FRAME_ETH_HEADER + (size_t)channel->ring.mtu
+					     : facts->max_packet;
 	channel->running = true;
 	if (channel->up)
 		begin(channel);

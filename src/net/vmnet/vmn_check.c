@@ -163,6 +163,14 @@ static int check_mtu(const struct network_config *config, char **ret_error)
 		       config->mtu);
 }
 
+static int check_offloads(const struct network_config *config, char **ret_error)
+{
+	if (!config->offloads || vmn_key("vmnet_enable_tso_key"))
+		return 0;
+	return explain(ret_error, -EOPNOTSUPP,
+		       "--offloads on: vmnet has it from macOS 11 on; leave it out or upgrade");
+}
+
 int vmn_desc_check(const struct network_config *config, char **ret_error)
 {
 	int r = check_services(config, ret_error);
@@ -171,6 +179,8 @@ int vmn_desc_check(const struct network_config *config, char **ret_error)
 		r = check_object(config, ret_error);
 	if (r >= 0)
 		r = check_mtu(config, ret_error);
+	if (r >= 0)
+		r = check_offloads(config, ret_error);
 	if (r >= 0 && config->mode == NETWORK_BRIDGED)
 		r = check_ifname(config->ifname, ret_error);
 	return r;

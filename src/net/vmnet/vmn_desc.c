@@ -3,8 +3,8 @@
  * vmn_desc.c - a network's options as vmnet's keys
  *
  * Left to vmnet is what was left open: addresses, the prefix, the MTU. Segmentation and checksums are
- * not: no port of ours carries frames with offloads, and one interface without them switches them off for all of a
- * bridge.
+ * asked for by --offloads only: no port of ours carries such frames, so they are cut here (vmn_cut.h),
+ * and one interface without offloads switches them off for all of a bridge.
  */
 #include "net/vmnet/vmn_desc.h"
 
@@ -106,6 +106,34 @@ static int set_isolated(xpc_object_t desc, char **ret_error)
 	return r;
 }
 
+struct vmn_offloads vmn_desc_offloads(const struct network_config *config)
+{
+	struct vmn_offloads offloads = { .segments = config->offloads };
+
+	if (!config->offloads)
+		return offloads;
+	/* vmnet takes one or the other; the header says of each packet what has been left to us. */
+	offloads.header = vmn_key("vmnet_enable_virtio_header_key");
+	offloads.checksums = !offloads.header && vmn_key("vmnet_enable_checksum_offload_key");
+	return offloads;
+}
+
+static int set_offloads(xpc_object_t desc, const struct network_config *config, char **ret_error)
+{
+	struct vmn_offloads offloads = vmn_desc_offloads(config);
+	const char *key;
+	int r = newer_key("vmnet_enable_tso_key", "--offloads on", "11", &key, ret_error);
+
+	if (r < 0)
+		return r;
+	xpc_dictionary_set_bool(desc, key, true);
+	if (offloads.header)
+		xpc_dictionary_set_bool(desc, vmn_key("vmnet_enable_virtio_header_key"), true);
+	if (offloads.checksums)
+		xpc_dictionary_set_bool(desc, vmn_key("vmnet_enable_checksum_offload_key"), true);
+	return 0;
+}
+
 /* What a network object is made of is not said again for its interfaces. */
 static int fill(xpc_object_t desc, const struct network_config *config, bool isolated,
 		char **ret_error)
@@ -187,12 +215,20 @@ void vmn_desc_interface_id(const struct network_config *config, const struct net
 int vmn_desc_port(const struct network_config *config, const struct network_port *port,
 		  xpc_object_t *ret, char **ret_error)
 {
+	xpc_object_t desc;
 	uint8_t id[16];
-	int r = make(config, port->isolated, ret, ret_error);
+	int r = make(config, port->isolated, &desc, ret_error);
 
 	if (r < 0)
 		return r;
+	if (config->offloads)
+		r = set_offloads(desc, config, ret_error);
+	if (r < 0) {
+		xpc_release(desc);
+		return r;
+	}
 	vmn_desc_interface_id(config, port, id);
-	xpc_dictionary_set_uuid(*ret, vmnet_interface_id_key, id);
+	xpc_dictionary_set_uuid(desc, vmnet_interface_id_key, id);
+	*ret = desc;
 	return 0;
 }

@@ -8,6 +8,7 @@
 #define NET_VMNET_VMN_DESC_H
 
 #include "net/network.h"
+#include "net/vmnet/vmn_cut.h"
 
 #include <vmnet/vmnet.h>
 
@@ -29,6 +30,9 @@ bool vmn_desc_needs_object(const struct network_config *config);
 int vmn_desc_anchor(const struct network_config *config, xpc_object_t *ret, char **ret_error);
 int vmn_desc_port(const struct network_config *config, const struct network_port *port,
 		  xpc_object_t *ret, char **ret_error);
+
+/** vmn_desc_offloads() - what a port's interface is asked for, as far as this system has it */
+struct vmn_offloads vmn_desc_offloads(const struct network_config *config);
 
 /**
  * vmn_desc_interface_id() - what vmnet derives a MAC address from: the same for the same port of the

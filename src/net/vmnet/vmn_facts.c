@@ -40,7 +40,8 @@ static void read_sizes(xpc_object_t parameters, struct vmn_facts *facts)
 	if (facts->mtu && max_packet < FRAME_ETH_HEADER + (uint64_t)facts->mtu)
 		max_packet = FRAME_ETH_HEADER + (uint64_t)facts->mtu;
 	if (max_packet >= FRAME_ETH_HEADER)
-		facts->max_packet = max_packet < FRAME_MAX ? (size_t)max_packet : FRAME_MAX;
+		facts->max_packet =
+			max_packet < VMN_PACKET_MAX ? (size_t)max_packet : VMN_PACKET_MAX;
 }
 
 void vmn_facts_read(xpc_object_t parameters, struct vmn_facts *ret)

@@ -16,12 +16,13 @@
 
 #define VMN_CALL_PACKETS 200u		     /* documented: the most of one call */
 #define VMN_CALL_BYTES	 ((size_t)256 << 10) /* likewise */
+#define VMN_PACKET_MAX	 65600u		     /* 65550 is known, with a virtio header before it */
 #define VMN_MAC_TEXT	 18u
 
 /**
  * struct vmn_facts
  * @mac: the one that vmnet would have the guest use; "" if it gave none
- * @max_packet: bytes of the longest frame, FRAME_ETH_HEADER to FRAME_MAX
+ * @max_packet: bytes of the longest packet, FRAME_ETH_HEADER to VMN_PACKET_MAX
  * @read_packets, @write_packets: the most of one call, 1 or more
  * @start and the rest: 0 where there is none
  */

@@ -54,6 +54,7 @@ struct vmn_channel {
 	bool resting;		 /* a read has failed; the next one is after a pause */
 	unsigned int full_tries, read_failures;
 	unsigned int write_packets; /* the most of one call, as far as is known */
+	size_t longest;		    /* bytes of a frame that it takes */
 	struct vmn_ring ring;
 };
 

@@ -38,28 +38,33 @@ static bool is_plain(const struct frame *frame)
 
 static bool is_good(const struct vmn_channel *channel, const struct frame *frame)
 {
-	return frame->len >= FRAME_ETH_HEADER && frame->len <= channel->ring.slot_size &&
-	       is_plain(frame);
+	return frame->len >= FRAME_ETH_HEADER && frame->len <= channel->longest && is_plain(frame);
 }
 
-/* One piece of it. @bounced: bytes of the bounce buffer that are used. Return: NULL: no memory */
-static void *in_one_piece(struct vmn_network *network, const struct frame *frame, size_t *bounced)
+/*
+ * One piece of it, behind @header bytes that wish for nothing. @bounced: bytes of the bounce buffer
+ * that are used. Return: NULL: no memory
+ */
+static void *in_one_piece(struct vmn_network *network, const struct frame *frame, size_t header,
+			  size_t *bounced)
 {
 	char *start, *at;
 
-	if (frame->n_iov == 1)
+	if (frame->n_iov == 1 && header == 0)
 		return frame->iov->iov_base;
 	if (!network->bounce)
 		network->bounce = malloc(VMN_CALL_BYTES);
 	if (!network->bounce)
 		return NULL;
 	start = at = (char *)network->bounce + *bounced;
+	memset(at, 0, header);
+	at += header;
 	for (size_t i = 0; i < frame->n_iov; i++) {
 		if (frame->iov[i].iov_len)
 			memcpy(at, frame->iov[i].iov_base, frame->iov[i].iov_len);
 		at += frame->iov[i].iov_len;
 	}
-	*bounced += frame->len;
+	*bounced += header + frame->len;
 	return start;
 }
 
@@ -69,22 +74,24 @@ static void gather(struct vmn_channel *channel, const struct frame *frames, size
 {
 	size_t most =
 		channel->write_packets < VMN_RING_SLOTS ? channel->write_packets : VMN_RING_SLOTS;
+	size_t header = channel->ring.offloads.header ? sizeof(struct frame_header) : 0;
 	size_t bytes = 0, bounced = 0;
 
 	batch->n = 0;
 	while (batch->n < n && batch->n < most) {
 		const struct frame *frame = &frames[batch->n];
 		struct iovec *iov = &batch->iov[batch->n];
+		size_t len = header + frame->len;
 		void *start;
 
-		if (!is_good(channel, frame) || frame->len > VMN_CALL_BYTES - bytes)
+		if (!is_good(channel, frame) || len > VMN_CALL_BYTES - bytes)
 			return;
-		start = in_one_piece(channel->network, frame, &bounced);
+		start = in_one_piece(channel->network, frame, header, &bounced);
 		if (!start)
 			return;
-		bytes += frame->len;
-		*iov = (struct iovec) { start, frame->len };
-		batch->packets[batch->n++] = (struct vmpktdesc) { .vm_pkt_size = frame->len,
+		bytes += len;
+		*iov = (struct iovec) { start, len };
+		batch->packets[batch->n++] = (struct vmpktdesc) { .vm_pkt_size = len,
 								  .vm_pkt_iov = iov,
 								  .vm_pkt_iovcnt = 1 };
 	}
